@@ -1,0 +1,349 @@
+"""The circuit: one automaton behind one lock, and what users and operators do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from threading import Lock
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from resilience import signals
+from resilience.circuits.automaton import SHADOW, Automaton, News
+from resilience.circuits.memory import bare_copy, describe
+from resilience.circuits.settings import CircuitSettings
+from resilience.circuits.snapshot import CircuitSnapshot
+from resilience.circuits.states import PASSED, CircuitState, Closed, Open, Outcome, Permit
+from resilience.core.checks import seconds
+from resilience.core.classify import is_client_error, is_interruption, matches
+from resilience.core.entered import Entered
+from resilience.core.runtime import Runtime
+from resilience.core.shell import call_async, call_sync
+from resilience.core.window import Counts
+from resilience.errors import CircuitOpenError, DeadlineExceededError, Rejected, ResilienceError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ONE_HOUR = 3600.0
+
+
+class Circuit(Automaton):
+    """Stops calls to what keeps failing, and finds out when they may go on.
+
+    Use it as `circuit.call(fn, …)`, `await circuit.call_async(fn, …)`, `with circuit:`,
+    `async with circuit:`, or through the `@circuit` decorator. Made by `system.circuits.get`.
+    Decisions are made under its lock and told after it.
+
+    Args:
+        name: what it is known by, to people, settings and events.
+        settings: when it opens and comes back.
+        runtime: its system's clock, chance and events.
+    """
+
+    __slots__ = ("__weakref__", "_entered", "_lock", "monotonic", "name", "used")
+
+    def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime) -> None:
+        self.name = name
+        self.monotonic = runtime.clock.monotonic
+        self.used = 0.0  # monotonic seconds of the last use; kept for circuits made by key
+        self._lock = Lock()
+        self._entered: Entered[tuple[Permit, float]] | None = None
+        super().__init__(settings, runtime, self.monotonic())
+
+    def __repr__(self) -> str:
+        return f"<Circuit {self.name!r} {self.state}>"
+
+    # -- use ----------------------------------------------------------------------------------
+
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return `fn(*args, **kwargs)`; a coroutine it returns is counted when it is awaited.
+
+        Raises:
+            CircuitOpenError: the call was not made.
+        """
+        result: R = call_sync(self, fn, args, kwargs)
+        return result
+
+    @overload
+    async def call_async(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    async def call_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def call_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Return what `fn(*args, **kwargs)` returns, awaited where it can be.
+
+        Raises:
+            CircuitOpenError: the call was not made.
+        """
+        return await call_async(self, fn, args, kwargs)
+
+    def __enter__(self) -> Circuit:
+        self._enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leave(error)
+
+    # Plain functions that return something to await: the frame that holds the block is theirs.
+    def __aenter__(self) -> Awaitable[Circuit]:
+        self._enter()
+        return _Ready(self)
+
+    def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Awaitable[None]:
+        self._leave(error)
+        return _Ready(None)
+
+    def _enter(self) -> None:
+        if self._entered is None:
+            with self._lock:
+                self._entered = self._entered or Entered()
+        permit = self.tick or self.admit()
+        self._entered.push((permit, self.monotonic()), depth=3)
+
+    def _leave(self, error: BaseException | None) -> None:
+        assert self._entered is not None
+        permit, started = self._entered.pop(depth=3)
+        if error is not None:
+            self.failed(permit, started, error)
+        else:
+            ended = self.monotonic()
+            self._record(permit, Outcome.SUCCESS, ended - started > self.slow_after, ended)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> CircuitState:
+        """What it does with calls now. Reading changes nothing."""
+        return self._shown(self.monotonic())
+
+    def snapshot(self) -> CircuitSnapshot:
+        """Return all that is known of it at this moment. Reading changes nothing."""
+        now = self.monotonic()
+        with self._lock:
+            counts = (
+                self._state.window.counts(now) if type(self._state) is Closed else Counts(0, 0, 0)
+            )
+            judged = counts.calls >= self.settings.calls_to_judge and counts.calls > 0
+            return CircuitSnapshot(
+                name=self.name,
+                state=self._shown(now),
+                shadow=self._is_shadow(now),
+                calls=counts.calls,
+                failures=counts.failures,
+                slow_calls=counts.slow,
+                failure_rate=counts.failures / counts.calls if judged else None,
+                slow_call_rate=counts.slow / counts.calls if judged else None,
+                rejected=self._rejected.value(),
+                opened_at=self._opened_at,
+                retry_after=self._wait(now),
+                last_error=describe(self._last_error) if self._last_error else None,
+                generation=self._generation,
+                forced=self._describe_order(now),
+            )
+
+    def is_idle(self) -> bool:
+        """Tell whether forgetting it loses nothing: closed, not ordered otherwise, no failures."""
+        now = self.monotonic()
+        with self._lock:
+            state = self._state
+            if type(state) is not Closed or self._forced or self._unforgiven(now):
+                return False
+            counts = state.window.counts(now)
+            return not (counts.failures or counts.slow)
+
+    # -- operators ----------------------------------------------------------------------------
+
+    def force_open(
+        self, reason: str = "", actor: str | None = None, for_: float | timedelta = ONE_HOUR
+    ) -> None:
+        """Reject all calls for `for_` seconds, > 0, or until released."""
+        self._command(CircuitState.FORCED_OPEN, reason, actor, for_)
+
+    def force_closed(
+        self, reason: str = "", actor: str | None = None, for_: float | timedelta = ONE_HOUR
+    ) -> None:
+        """Admit all calls for `for_` seconds, > 0, or until released; go on counting."""
+        self._command(CircuitState.FORCED_CLOSED, reason, actor, for_)
+
+    def disable(
+        self, reason: str = "", actor: str | None = None, for_: float | timedelta = ONE_HOUR
+    ) -> None:
+        """Admit all calls and count none for `for_` seconds, > 0, or until released."""
+        self._command(CircuitState.DISABLED, reason, actor, for_)
+
+    def shadow(
+        self, reason: str = "", actor: str | None = None, for_: float | timedelta = ONE_HOUR
+    ) -> None:
+        """Record and announce as ever, but reject nothing, for `for_` seconds, > 0."""
+        self._command(SHADOW, reason, actor, for_)
+
+    def release(self, reason: str = "", actor: str | None = None) -> None:
+        """End an operator's order; the circuit goes on where it was before it."""
+        with self._lock:
+            self._end_order(self.monotonic(), reason or "released", actor)
+            news = self._take_news()
+        self._tell(news)
+
+    def reset(self, reason: str = "", actor: str | None = None) -> None:
+        """Close it, and forget all counts, relapses and orders."""
+        with self._lock:
+            now = self.monotonic()
+            before = self._shown(now)
+            self._forced = None
+            self._begin(now)
+            if before is not CircuitState.CLOSED:
+                self._note(signals.circuit_closed, reason=reason or "reset", actor=actor)
+            news = self._take_news()
+        self._tell(news)
+
+    def settle(self) -> None:
+        """End an order whose time is up; the system's background work calls it."""
+        with self._lock:
+            self._order_in_force(self.monotonic())
+            news = self._take_news()
+        self._tell(news)
+
+    def reconfigure(self, settings: CircuitSettings) -> None:
+        """Put new settings in force; state is kept, counts too unless the window differs."""
+        with self._lock:
+            old, self.settings = self.settings, settings
+            same_window = (old.window, old.window_calls) == (settings.window, settings.window_calls)
+            now = self.monotonic()
+            if type(self._state) is Closed and not same_window:
+                self._state = Closed(settings, now)
+            self._publish(now)
+
+    def refresh(self) -> None:
+        """Take up that the system's guards were switched on or off."""
+        with self._lock:
+            self._publish(self.monotonic())
+
+    def after_fork(self) -> None:
+        """Replace the locks: one that another thread held at the fork stays locked for ever."""
+        self._lock = Lock()
+        self._entered = None
+
+    # -- the gate -----------------------------------------------------------------------------
+
+    def admit(self) -> Permit:
+        """Return a permit where `tick` is None.
+
+        Raises:
+            CircuitOpenError: the call must not be made.
+        """
+        now = self.monotonic()
+        state = self._state
+        if (
+            type(state) is Open
+            and now < state.until
+            and self._forced is None
+            and self._runtime.active
+        ):
+            raise self._rejection(state.until - now)  # no lock: an open circuit stays cheap
+        with self._lock:
+            permit = self._admit(now)
+            wait = self._wait(now)
+            bypassed = permit is None and self._forced is not None and self._forced.kind == SHADOW
+            news = self._take_news()
+        self._tell(news)
+        if bypassed:
+            self._announce_rejection(wait, shadow=True)
+            return PASSED
+        if permit is None:
+            raise self._rejection(wait)
+        return permit
+
+    def succeeded(self, permit: Permit, started: float, ended: float, result: Any) -> None:
+        """Count a call that returned."""
+        predicate = self.settings.on_result
+        outcome = Outcome.SUCCESS
+        error = None
+        if predicate is not None and matches(predicate, result, if_broken=False):
+            outcome = Outcome.FAILURE
+            error = ResilienceError("on_result took what was returned for a failure")
+        self._record(permit, outcome, ended - started > self.slow_after, ended, error)
+
+    def failed(self, permit: Permit, started: float, error: BaseException) -> None:
+        """Count a call that raised, or was stopped."""
+        ended = self.monotonic()
+        outcome = self._outcome(error)
+        copy = bare_copy(error) if outcome is Outcome.FAILURE else None
+        self._record(permit, outcome, ended - started > self.slow_after, ended, copy)
+
+    def _outcome(self, error: BaseException) -> Outcome:
+        if is_interruption(error) or isinstance(error, Rejected):
+            return Outcome.NEUTRAL
+        if matches(self.settings.ignore, error, if_broken=False):
+            return Outcome.NEUTRAL
+        if isinstance(error, DeadlineExceededError):
+            return Outcome.FAILURE
+        if is_client_error(error):
+            return Outcome.SUCCESS
+        if matches(self.settings.on, error, if_broken=isinstance(error, Exception)):
+            return Outcome.FAILURE
+        # What is no Exception and not asked for stopped the call from outside.
+        return Outcome.SUCCESS if isinstance(error, Exception) else Outcome.NEUTRAL
+
+    def _command(self, kind: str, reason: str, actor: str | None, for_: float | timedelta) -> None:
+        lasts = seconds("for_", for_)
+        with self._lock:
+            self._order(kind, reason, actor, lasts, self.monotonic())
+            news = self._take_news()
+        self._tell(news)
+
+    def _record(
+        self,
+        permit: Permit,
+        outcome: Outcome,
+        slow: bool,
+        now: float,
+        error: BaseException | None = None,
+    ) -> None:
+        with self._lock:
+            self._settle(permit, outcome, slow, now, error)
+            news = self._take_news()
+        self._tell(news)
+
+    def _tell(self, news: News) -> None:
+        for signal, data in news:
+            self._runtime.bus.emit(signal, self.name, data)
+
+    def _rejection(self, wait: float) -> CircuitOpenError:
+        self._rejected.tick()
+        if signals.call_rejected.receivers or self._runtime.bus.listeners:
+            self._announce_rejection(wait, shadow=False)
+        error = CircuitOpenError(self.name, wait)
+        cause = self._last_error
+        if cause is not None:
+            cause.__traceback__ = None  # somebody may have raised it since
+            error.__cause__ = cause
+        return error
+
+    def _announce_rejection(self, wait: float, *, shadow: bool) -> None:
+        data = {"reason": "circuit_open", "retry_after": wait, "shadow": shadow}
+        self._runtime.bus.emit(signals.call_rejected, self.name, data)
+
+
+class _Ready(Awaitable[R]):
+    """Something to await that is there already."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: R) -> None:
+        self._value = value
+
+    def __await__(self) -> Any:
+        return self._value
+        yield

@@ -1,0 +1,48 @@
+"""Remembering an error without keeping alive what it touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LONGEST = 200
+_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+
+
+def bare_copy(error: BaseException, depth: int = 3) -> BaseException:
+    """Return an exception of the same type and text, without frames, causes, or live objects.
+
+    A traceback holds every frame it passed, with all locals; so do exceptions among the
+    arguments, which are copied likewise, and attributes such as a request, which are left out.
+    What cannot be copied so is stood for by a `RuntimeError` with its text.
+    """
+    kind = type(error)
+    try:
+        copy = kind.__new__(kind, *[_bare(each, depth) for each in error.args])
+        vars(copy).update((k, v) for k, v in vars(error).items() if isinstance(v, _PLAIN))
+        if str(copy) == str(error):
+            return copy
+    except Exception:  # noqa: S110 - other people's constructors may do anything
+        pass
+    return RuntimeError(describe(error))
+
+
+def _bare(argument: Any, depth: int) -> Any:
+    if isinstance(argument, _PLAIN):
+        return argument
+    if isinstance(argument, BaseException) and depth > 0:
+        return bare_copy(argument, depth - 1)
+    return describe(argument) if isinstance(argument, BaseException) else _short(argument)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return `Type: text`, at most 200 characters; the type alone if it has no text."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return _short(f"{type(error).__name__}: {text}" if text else type(error).__name__)

@@ -1,0 +1,227 @@
+"""All circuits of a system, by name."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from threading import Lock
+from typing import Any
+
+from resilience.circuits.breaker import Circuit
+from resilience.circuits.family import CircuitFamily
+from resilience.circuits.settings import CircuitSettings
+from resilience.core.checks import text
+from resilience.core.names import did_you_mean, near
+from resilience.core.runtime import Homed, Runtime
+from resilience.errors import ConfigurationError, ConfigurationWarning
+
+Options = Mapping[str, Any]
+Overrides = Mapping[str, Mapping[str, tuple[Any, str]]]
+"""`{circuit: {setting: (value, where it came from)}}`"""
+
+_NUMBERS = {field.name for field in fields(CircuitSettings)} - {"key"}
+
+
+class Circuits(Homed):
+    """The circuits of one system: made on first use, reconfigured in place.
+
+    `circuits.get("x")` makes or finds one, `circuits["x"]` only finds it; iterating yields every
+    circuit, those made by key included.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._entries: dict[str, Circuit | CircuitFamily] = {}
+        self._declared: dict[str, Options] = {}
+        self._owners: dict[str, str] = {}
+        self._overrides: Overrides = {}
+        self._lock = Lock()
+        _registries.add(self)
+
+    def __iter__(self) -> Iterator[Circuit]:
+        for entry in list(self._entries.values()):
+            if isinstance(entry, CircuitFamily):
+                yield from entry
+            else:
+                yield entry
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return any(circuit.name == name for circuit in self)
+
+    def __getitem__(self, name: str) -> Circuit:
+        entry = self._entries.get(name)
+        if isinstance(entry, Circuit):
+            return entry
+        for circuit in self:
+            if circuit.name == name:
+                return circuit
+        raise KeyError(f"no circuit {name!r}{did_you_mean(name, [each.name for each in self])}")
+
+    def get(self, name: str, **options: Any) -> Circuit:
+        """Return the circuit of that name, made on first use.
+
+        Args:
+            name: 1 to 200 printable characters.
+            options: as `@circuit` takes them, except `key`; without any, a circuit that exists
+                is returned whatever its settings.
+
+        Raises:
+            ConfigurationError: it exists with other settings, or an option is out of range.
+        """
+        if "key" in options:
+            raise ConfigurationError("key=: only @circuit(…, key=…) makes circuits by key")
+        entry = self.declare(name, options) if options else self._find_or_make(name)
+        if isinstance(entry, CircuitFamily):
+            raise ConfigurationError(f"circuit {name!r} is made by key: use circuit_of(fn).of(key)")
+        return entry
+
+    def declare(
+        self, name: str, options: Options, owner: str | None = None
+    ) -> Circuit | CircuitFamily:
+        """Return the circuit that a decorator describes, made now if it is new.
+
+        Args:
+            name: the circuit's name.
+            options: what the decorator was given.
+            owner: `module.qualname` of the decorated function. The same one may come again with
+                other options (a reload, a notebook): they take the place of its first ones.
+
+        Raises:
+            ConfigurationError: another function described a circuit of this name otherwise.
+        """
+        text("circuit name", name)
+        with self._lock:
+            settings = self._effective(name, options)
+            entry = self._entries.get(name)
+            if entry is None:
+                entry = self._entries[name] = self._new(name, settings)
+            elif name in self._declared:
+                self._check_same(name, options, owner)
+            if isinstance(entry, CircuitFamily) != (settings.key is not None):
+                raise ConfigurationError(f"circuit {name!r} exists; it cannot be by key and not")
+            if owner is not None:
+                self._owners.setdefault(name, owner)
+            self._declared[name] = dict(options)
+            entry.reconfigure(settings)
+            return entry
+
+    def override(self, overrides: Overrides) -> None:
+        """Put settings by name in force, over what decorators say: all of them, or none.
+
+        Raises:
+            UnknownSettingError, ConfigurationError: names circuit and setting; nothing changed.
+        """
+        with self._lock:
+            for name, options in overrides.items():
+                CircuitSettings.of(_values(options), f"circuit {name!r}")
+            effective = {
+                name: self._effective(name, self._declared.get(name, {}), overrides)
+                for name in self._entries
+            }
+            self._overrides = overrides
+            for name, settings in effective.items():
+                if self._entries[name].settings != settings:
+                    self._entries[name].reconfigure(settings)
+
+    def warn_of_unknown(self, *, only_near: bool = False) -> None:
+        """Warn of settings for circuits that do not exist.
+
+        Args:
+            only_near: leave out names that resemble no circuit: those may be yet to come.
+        """
+        known = list(self._entries)
+        for name in self._overrides:
+            if name not in self._entries and (near(name, known) or not only_near):
+                warnings.warn(
+                    f"settings for circuit {name!r}, which does not exist"
+                    f"{did_you_mean(name, known)}",
+                    ConfigurationWarning,
+                    stacklevel=3,
+                )
+
+    def origins(self, name: str) -> dict[str, tuple[Any, str]]:
+        """Return `{setting: (value in force, where it came from)}` of a circuit."""
+        settings = self._entries[name].settings
+        declared, overridden = self._declared.get(name, {}), self._overrides.get(name, {})
+        found = {}
+        for field in sorted(_NUMBERS):
+            source = "decorator" if field in declared else "default"
+            source = overridden[field][1] if field in overridden else source
+            found[field] = (getattr(settings, field), source)
+        return found
+
+    def refresh(self) -> None:
+        """Let every circuit see that the system's guards were switched on or off."""
+        for circuit in self:
+            circuit.refresh()
+
+    def reset(self) -> None:
+        """Close every circuit afresh; forget those made by key."""
+        for entry in list(self._entries.values()):
+            if isinstance(entry, CircuitFamily):
+                entry.clear()
+            else:
+                entry.reset()
+
+    def after_fork(self) -> None:
+        """Replace all locks in a forked child."""
+        self._lock = Lock()
+        for entry in self._entries.values():
+            entry.after_fork()
+        for circuit in self:
+            circuit.after_fork()
+
+    def _find_or_make(self, name: str) -> Circuit | CircuitFamily:
+        text("circuit name", name)
+        with self._lock:
+            if name not in self._entries:
+                self._entries[name] = self._new(name, self._effective(name, {}))
+            return self._entries[name]
+
+    def _new(self, name: str, settings: CircuitSettings) -> Circuit | CircuitFamily:
+        kind = Circuit if settings.key is None else CircuitFamily
+        return kind(name, settings, self._runtime)
+
+    def _effective(
+        self, name: str, options: Options, overrides: Overrides | None = None
+    ) -> CircuitSettings:
+        over = (self._overrides if overrides is None else overrides).get(name, {})
+        return CircuitSettings.of({**options, **_values(over)}, f"circuit {name!r}")
+
+    def _check_same(self, name: str, options: Options, owner: str | None) -> None:
+        before = self._declared[name]
+        again = owner is not None and owner == self._owners.get(name) and "<lambda>" not in owner
+        if again or CircuitSettings(**before) == CircuitSettings(**options):
+            return
+        where = f" by {self._owners[name]}" if name in self._owners else ""
+        raise ConfigurationError(
+            f"circuit {name!r} is described{where} with {_shown(before)}, "
+            f"and here with {_shown(options)}: give both the same arguments, or another name"
+        )
+
+
+def _values(options: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+    return {name: value for name, (value, _) in options.items()}
+
+
+def _shown(options: Options) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in options.items()) or "defaults"
+
+
+_registries: weakref.WeakSet[Circuits] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for registry in list(_registries):
+        registry.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,159 @@
+"""The states of a circuit: pure, told the time, without locks or I/O.
+
+A state admits a call by giving it a permit, and hears of the outcome by that permit. While a
+circuit is closed the permit is the window's `tick`, so a success is counted by calling it;
+`Trial` and `PASSED` are callable for the same reason, and do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from random import Random
+
+from resilience.circuits.settings import CircuitSettings
+from resilience.core.window import Counts, CountWindow, TimeWindow, Window
+
+Permit = Callable[[], object]
+
+FIRST_SHARE = 0.1  # of calls, admitted at the start of a ramp
+
+
+class CircuitState(StrEnum):
+    """What a circuit does with calls."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    FORCED_OPEN = "forced_open"
+    FORCED_CLOSED = "forced_closed"
+    DISABLED = "disabled"
+
+
+class Outcome(Enum):
+    """What a call's end says about the thing called."""
+
+    SUCCESS = 1
+    FAILURE = 2
+    NEUTRAL = 3
+
+
+def PASSED() -> None:  # noqa: N802 - a constant that has to be callable
+    """Permit of a call whose outcome concerns nobody."""
+
+
+class Closed:
+    """Calls pass; outcomes are counted in the window."""
+
+    __slots__ = ("ramp_until", "since", "window")
+
+    def __init__(self, settings: CircuitSettings, now: float, ramp: float = 0.0) -> None:
+        self.since = now
+        self.ramp_until = now + ramp
+        self.window: Window = (
+            TimeWindow(settings.window)
+            if settings.window_calls is None
+            else CountWindow(settings.window_calls)
+        )
+
+    def admits(self, settings: CircuitSettings, now: float, random: Random) -> bool:
+        """Tell whether this call passes: all do, except during the ramp after closing."""
+        left = self.ramp_until - now
+        if left <= 0 or settings.ramp <= 0:
+            return True
+        done = max(0.0, 1 - left / settings.ramp)
+        return random.random() < FIRST_SHARE + (1 - FIRST_SHARE) * done
+
+    def verdict(self, settings: CircuitSettings, counts: Counts) -> str:
+        """Return why the circuit must open with these counts, or ""."""
+        if counts.calls < settings.calls_to_judge:
+            return ""
+        if (
+            counts.failures >= settings.failure_threshold
+            and counts.failures >= settings.failure_rate * counts.calls
+        ):
+            return "failure_rate"
+        if counts.slow and counts.slow >= settings.slow_call_rate * counts.calls:
+            return "slow_call_rate"
+        return ""
+
+    def is_pending(self, settings: CircuitSettings, counts: Counts) -> bool:
+        """Tell whether a mere success could bring the verdict, by completing `min_calls`."""
+        return counts.calls < settings.calls_to_judge and bool(counts.failures or counts.slow)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Calls are rejected until a moment; both in monotonic seconds."""
+
+    since: float
+    until: float
+
+
+class Trial:
+    """The place of one trial call in a half-open circuit."""
+
+    __slots__ = ("expires", "state")
+
+    def __init__(self, state: HalfOpen, expires: float) -> None:
+        self.state = state
+        self.expires = expires
+
+    def __call__(self) -> None:
+        """Stand in for a window's tick: a trial that ends late counts nowhere."""
+
+
+class HalfOpen:
+    """A few trial calls pass, and decide."""
+
+    __slots__ = ("failures", "successes", "trials")
+
+    def __init__(self) -> None:
+        self.successes = self.failures = 0
+        self.trials: list[Trial] = []  # those that have not returned, oldest first
+
+    def admit(self, settings: CircuitSettings, now: float) -> Trial | None:
+        """Return a place, or None when all are taken."""
+        while self.trials and self.trials[0].expires <= now:
+            self.trials.pop(0)
+        if len(self.trials) + self.successes + self.failures >= settings.half_open_calls:
+            return None
+        trial = Trial(self, now + settings.trial_timeout)
+        self.trials.append(trial)
+        return trial
+
+    def wait(self, settings: CircuitSettings, now: float) -> float:
+        """Return the seconds until a place is free at the latest; 0.0 where one is."""
+        waiting = [trial for trial in self.trials if trial.expires > now]
+        if len(waiting) + self.successes + self.failures < settings.half_open_calls:
+            return 0.0
+        return waiting[0].expires - now if waiting else 0.0
+
+    def record(self, trial: Trial, outcome: Outcome, now: float) -> None:
+        """Count a trial's end, unless it has given up its place."""
+        if trial not in self.trials:
+            return
+        self.trials.remove(trial)
+        if trial.expires <= now:
+            return
+        self.successes += outcome is Outcome.SUCCESS
+        self.failures += outcome is Outcome.FAILURE
+
+    def verdict(self, settings: CircuitSettings) -> type[Closed] | type[Open] | None:
+        """Return the next state: closed, open, or not decided yet."""
+        if self.successes >= settings.success_threshold:
+            return Closed
+        if settings.half_open_calls - self.failures < settings.success_threshold:
+            return Open
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """What an operator ordered: `kind` is a forced state, or "shadow"; `until` is monotonic."""
+
+    kind: str
+    reason: str
+    actor: str | None
+    until: float

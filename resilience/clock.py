@@ -1,0 +1,25 @@
+"""The two times that the system reads: one that only runs on, and the one on the wall."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What tells the time, in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment; never goes back. All decisions are made by it."""
+
+    def time(self) -> float:
+        """Seconds since 1970-01-01 UTC; may jump. Only for people to read."""
+
+
+class SystemClock:
+    """The machine's own clocks, without a Python frame in between."""
+
+    __slots__ = ()
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)

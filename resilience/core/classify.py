@@ -1,0 +1,97 @@
+"""What an exception means: a failure of the thing called, or something else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from resilience.errors import ConfigurationError
+
+log = logging.getLogger("resilience")
+
+Matcher = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+
+_INTERRUPTIONS = (GeneratorExit, KeyboardInterrupt, SystemExit)
+
+# Exceptions by which a framework answers with a status, known by name so that none is imported.
+# The number stands for those that carry no status of their own.
+_ANSWERS = {
+    ("werkzeug.exceptions", "HTTPException"): None,
+    ("starlette.exceptions", "HTTPException"): None,
+    ("rest_framework.exceptions", "APIException"): None,
+    ("django.http.response", "Http404"): 404,
+    ("django.core.exceptions", "PermissionDenied"): 403,
+    ("django.core.exceptions", "SuspiciousOperation"): 400,
+    ("django.core.exceptions", "BadRequest"): 400,
+    ("fastapi.exceptions", "RequestValidationError"): 422,
+}
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Tell whether the call was stopped from outside: cancelled, closed, or the process ends."""
+    if isinstance(error, _INTERRUPTIONS):
+        return True
+    asyncio = sys.modules.get("asyncio")  # not imported: then nothing can be its cancellation
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def is_client_error(error: BaseException) -> bool:
+    """Tell whether a web framework's own exception says: an answer below 500."""
+    kind: Any = type(error)
+    known, status = _answer_of(kind)
+    if not known:
+        return False
+    return (status or _status_of(error)) < 500
+
+
+@lru_cache(maxsize=1024)
+def _answer_of(kind: Any) -> tuple[bool, int | None]:
+    for base in kind.__mro__:
+        name = (base.__module__, base.__qualname__)
+        if name in _ANSWERS:
+            return True, _ANSWERS[name]
+    return False, None
+
+
+def _status_of(error: BaseException) -> int:
+    """Return the status an HTTP exception carries; 500 where it has none."""
+    response: Any = getattr(error, "response", None)  # werkzeug: abort(Response(...))
+    found = getattr(response, "status_code", None)
+    for name in ("status_code", "code"):
+        found = getattr(error, name, None) if found is None else found
+    return found if isinstance(found, int) else 500
+
+
+def as_matcher(setting: str, value: object) -> Matcher:
+    """Return `value` as exception types or a predicate.
+
+    Raises:
+        ConfigurationError: it is neither; names the setting.
+    """
+    types = tuple(value) if isinstance(value, list | set | frozenset) else value
+    if isinstance(types, tuple):
+        if all(isinstance(each, type) and issubclass(each, BaseException) for each in types):
+            return types
+    elif isinstance(types, type):
+        if issubclass(types, BaseException):
+            return types
+    elif callable(types):
+        return types
+    raise ConfigurationError(
+        f"{setting}={value!r}: give an exception type, a tuple of them, "
+        "or a function of the exception that returns a bool"
+    )
+
+
+def matches(matcher: Matcher, error: Any, *, if_broken: bool) -> bool:
+    """Tell whether `error` is meant; a predicate that itself fails is logged, `if_broken` holds."""
+    if isinstance(matcher, type | tuple):
+        return isinstance(error, matcher)
+    try:
+        return bool(matcher(error))
+    except Exception:
+        log.exception("predicate %r failed on %r", matcher, type(error))
+        return if_broken

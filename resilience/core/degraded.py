@@ -1,0 +1,32 @@
+"""Which parts of the present request were answered by something else than the real thing."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+
+Marks = dict[str, str]
+"""`{component: how}`; how is "stale" or "fallback"."""
+
+_marks: ContextVar[Marks | None] = ContextVar("resilience_degraded", default=None)
+
+
+def begin() -> Token[Marks | None]:
+    """Start a request: what is marked from now on, also in its tasks and threads, is its own."""
+    return _marks.set({})
+
+
+def end(token: Token[Marks | None]) -> None:
+    """Leave the request that `begin` started."""
+    _marks.reset(token)
+
+
+def mark(component: str, how: str) -> None:
+    """Note that `component` was stood in for; nothing happens outside a request."""
+    marks = _marks.get()
+    if marks is not None:
+        marks[component] = how
+
+
+def marks() -> Marks:
+    """Return what was marked in the present request."""
+    return _marks.get() or {}

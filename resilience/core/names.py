@@ -1,0 +1,21 @@
+"""Words about names that do not exist, so that every message says what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that look like `name`, best first."""
+    return get_close_matches(name, list(known), n=3, cutoff=0.6)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for near names, else `; known: …` (at most twenty)."""
+    known = list(known)
+    close = near(name, known)
+    if close:
+        return "; did you mean " + " or ".join(repr(each) for each in close) + "?"
+    listed = ", ".join(sorted(known)[:20]) or "none"
+    return f"; known: {listed}{', …' if len(known) > 20 else ''}"

@@ -1,0 +1,49 @@
+"""What every guard of one system shares: its clock, chance, events, and whether it is on."""
+
+from __future__ import annotations
+
+from pickle import PicklingError
+from pkgutil import resolve_name
+from random import Random
+from typing import Any
+
+from resilience.clock import Clock, SystemClock
+from resilience.events import Bus
+
+
+class Homed:
+    """Something of a system that pickle names instead of copying.
+
+    Only what belongs to the process-wide system has a name that another process knows.
+    """
+
+    __slots__ = ("home",)
+
+    def __init__(self) -> None:
+        self.home = ""  # where `pkgutil.resolve_name` finds it
+
+    def __reduce__(self) -> Any:
+        if not self.home:
+            raise PicklingError(
+                "a guard of a System of your own has no name that another process knows: "
+                "pickle the function, or use the process-wide `resilience.system`"
+            )
+        return resolve_name, (self.home,)
+
+
+class Runtime(Homed):
+    """The ground that a system's guards stand on.
+
+    Args:
+        clock: tells the time; the machine's own by default.
+        random: where jitter and shares are drawn from; seed it for repeatable runs.
+    """
+
+    __slots__ = ("active", "bus", "clock", "random")
+
+    def __init__(self, clock: Clock | None = None, random: Random | None = None) -> None:
+        super().__init__()
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.random = Random() if random is None else random
+        self.bus = Bus(self.clock)
+        self.active = True  # False: every guard passes its calls through (tests)

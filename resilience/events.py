@@ -1,0 +1,130 @@
+"""What happened, told to those who asked: the record, and the bus that carries it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import CoroutineType
+from typing import Any
+
+from blinker import NamedSignal
+
+from resilience.clock import Clock
+
+log = logging.getLogger("resilience")
+
+Listener = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Args:
+        type: the signal's name, such as "circuit_opened".
+        component: the name of the circuit, feature or component it happened to.
+        at: wall-clock time, seconds since 1970-01-01 UTC.
+        monotonic: seconds on the system's monotonic clock; orders events of one worker.
+        worker: the process that saw it: host, pid and a random part made after the fork.
+        data: what else is known, `dict[name, plain value]`; differs by type.
+    """
+
+    type: str
+    component: str
+    at: float
+    monotonic: float
+    worker: str
+    data: Mapping[str, Any]
+
+
+class Worker:
+    """The name of this process, made on first use and again after a fork."""
+
+    _name = ""
+
+    @classmethod
+    def name(cls) -> str:
+        """Return `host-pid-random`."""
+        if not cls._name:
+            cls._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        return cls._name
+
+    @classmethod
+    def forget(cls) -> None:
+        """Make the next reader ask again."""
+        cls._name = ""
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Worker.forget)
+
+
+class Bus:
+    """Carries a system's events to its listeners and to the Blinker signals.
+
+    A receiver that fails is logged; it never reaches the call that caused the event.
+    """
+
+    __slots__ = ("_clock", "_tasks", "listeners")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # Replaced, never changed: readers need no lock.
+        self.listeners: tuple[Listener, ...] = ()
+        self._tasks: set[Any] = set()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener(event)` for every event from now on; returns what ends that."""
+        self.listeners += (listener,)
+
+        def unsubscribe() -> None:
+            self.listeners = tuple(each for each in self.listeners if each is not listener)
+
+        return unsubscribe
+
+    def emit(self, signal: NamedSignal, component: str, data: Mapping[str, Any]) -> None:
+        """Tell all who listen. Never call it with a lock held."""
+        if not signal.receivers and not self.listeners:
+            return
+        event = Event(
+            signal.name, component, self._clock.time(), self._clock.monotonic(), Worker.name(), data
+        )
+        for listener in self.listeners:
+            self._deliver(event.type, partial(listener, event))
+        for receiver in signal.receivers_for(component):
+            self._deliver(event.type, partial(receiver, component, event=event))
+
+    def _deliver(self, what: str, send: partial[Any]) -> None:
+        try:
+            answer = send()
+            if type(answer) is CoroutineType:
+                self._run_later(answer)
+        except Exception:
+            log.exception("receiver %r of %s failed", send.func, what)
+
+    def _run_later(self, answer: Coroutine[Any, Any, Any]) -> None:
+        """Run an async receiver on the loop that runs here; without one it cannot run."""
+        asyncio = sys.modules.get("asyncio")
+        try:
+            if asyncio is None:
+                raise RuntimeError("no running event loop")
+            task = asyncio.get_running_loop().create_task(_logged(answer))
+        except RuntimeError:
+            answer.close()
+            log.warning("async receiver %r needs a running event loop: not called", answer)
+            return
+        self._tasks.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _logged(answer: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await answer
+    except Exception:
+        log.exception("async receiver %r failed", answer)

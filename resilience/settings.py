@@ -1,0 +1,197 @@
+"""Settings by name: over what decorators say, under what operators order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from resilience.circuits.settings import CircuitSettings
+from resilience.core.names import did_you_mean
+from resilience.errors import ConfigurationError, UnknownSettingError
+
+Path_ = tuple[str, ...]
+ENVIRONMENT = "environment"
+_PREFIX = "RESILIENCE__"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What the web integrations add to an app.
+
+    Args:
+        endpoints: serve `/health`, `/health/live`, `/health/ready`, `/degradation`.
+        probe_first: answer the `/health` endpoints before the app's own middleware, login checks
+            and host checks see the request.
+        degraded_header: name what was stood in for in the `X-Degraded` response header.
+    """
+
+    endpoints: bool = True
+    probe_first: bool = False
+    degraded_header: bool = True
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"web: {each.name}={value!r}: give true or false")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> WebSettings:
+        """Return settings with `options` over the defaults.
+
+        Raises:
+            UnknownSettingError, ConfigurationError: as for `Settings.of`.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise UnknownSettingError(
+                    f"web: unknown setting {name!r}{did_you_mean(name, known)}"
+                )
+        return cls(**options)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a system, checked when made.
+
+    Args:
+        circuits: `{circuit name: {setting: value}}`, settings as `@circuit` takes them.
+        web: what the web integrations add.
+        origins: `{("circuits", name, setting): where the value came from}`, for `explain`.
+
+    Raises:
+        UnknownSettingError: a name that no setting has; says near names.
+        ConfigurationError: a value out of range; says the range.
+    """
+
+    circuits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    web: WebSettings = field(default_factory=WebSettings)
+    origins: Mapping[Path_, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _mapping("circuits", self.circuits)
+        for name, options in self.circuits.items():
+            CircuitSettings.of(_mapping(f"circuits.{name}", options), f"circuit {name!r}")
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any], origin: str = "settings") -> Settings:
+        """Return the settings that a tree of dicts describes, of the shape of `Settings`.
+
+        Args:
+            tree: such as `{"circuits": {"payments": {"reset_timeout": 10}}}`.
+            origin: where it came from, as `explain` says it.
+        """
+        return cls._made(tree, dict.fromkeys(_leaves(tree), origin))
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Return the settings of a TOML file, with those of the environment over them.
+
+        Args:
+            path: such as "resilience.toml", with `[circuits.payments]` tables; None: no file.
+            environ: variables such as `RESILIENCE__CIRCUITS__PAYMENTS__RESET_TIMEOUT=10`. Names
+                are matched whatever their case, `-`, `.` and ` ` being written `_`.
+
+        Raises:
+            ConfigurationError: the file cannot be read (says where), or a setting is refused.
+        """
+        tree = _read(Path(path)) if path is not None else {}
+        return cls.merged(tree, environ or {}, origin="settings file")
+
+    @classmethod
+    def merged(
+        cls, tree: Mapping[str, Any], environ: Mapping[str, str], *, origin: str
+    ) -> Settings:
+        """Return the settings of a tree, with those of the environment over them."""
+        origins = dict.fromkeys(_leaves(tree), origin)
+        merged = _copied(tree)
+        for variable, value in environ.items():
+            if variable.startswith(_PREFIX):
+                where = _resolve(variable, merged)
+                _put(merged, where, _parsed(value))
+                origins[where] = ENVIRONMENT
+        return cls._made(merged, origins)
+
+    @classmethod
+    def _made(cls, tree: Mapping[str, Any], origins: Mapping[Path_, str]) -> Settings:
+        known = [each.name for each in fields(cls) if each.name != "origins"]
+        for name in tree:
+            if name not in known:
+                raise UnknownSettingError(f"unknown settings {name!r}{did_you_mean(name, known)}")
+        web = tree.get("web", {})
+        return cls(
+            circuits=tree.get("circuits", {}),
+            web=web if isinstance(web, WebSettings) else WebSettings.of(_mapping("web", web)),
+            origins=origins,
+        )
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise ConfigurationError(f"{name}={value!r}: give a table (a dict)")
+
+
+def _leaves(tree: Any, path: Path_ = ()) -> list[Path_]:
+    if not isinstance(tree, Mapping):
+        return [path]
+    return [leaf for name, value in tree.items() for leaf in _leaves(value, (*path, name))]
+
+
+def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _copied(value) if isinstance(value, Mapping) else value
+        for name, value in tree.items()
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def _resolve(variable: str, tree: Mapping[str, Any]) -> Path_:
+    """Return the path a variable names: the names it finds in the tree, else in lower case."""
+    parts = variable.removeprefix(_PREFIX).split("__")
+    if len(parts) < 2 or not all(parts):
+        raise UnknownSettingError(
+            f"{variable}: write {_PREFIX}SECTION__NAME__SETTING, "
+            f"such as {_PREFIX}CIRCUITS__PAYMENTS__RESET_TIMEOUT"
+        )
+    path: Path_ = ()
+    for part in parts:
+        known = tree if isinstance(tree, Mapping) else {}
+        name = next((each for each in known if _upper(each) == part.upper()), part.lower())
+        path, tree = (*path, name), known.get(name, {})
+    return path
+
+
+def _upper(name: str) -> str:
+    return name.translate(str.maketrans("-. ", "___")).upper()
+
+
+def _put(tree: dict[str, Any], path: Path_, value: Any) -> None:
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise UnknownSettingError(f"{'.'.join(path)}: {name} is a value, not a table")
+    tree[path[-1]] = value
+
+
+def _parsed(text: str) -> Any:
+    """Return the TOML value that `text` is (number, true, false, "…"), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return text

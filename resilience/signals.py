@@ -1,0 +1,25 @@
+"""All signals, on one screen.
+
+Each is a Blinker signal. Its sender is the component's name (a `str`, compared by value), its
+payload the keyword `event`, an `Event`::
+
+    from resilience import signals
+
+    @signals.circuit_opened.connect
+    def page_someone(name, event): ...
+
+Receivers are held weakly, as Blinker does: pass `weak=False` for closures and lambdas.
+"""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_namespace = Namespace()
+
+circuit_opened = _namespace.signal("circuit_opened")
+circuit_half_opened = _namespace.signal("circuit_half_opened")
+circuit_closed = _namespace.signal("circuit_closed")
+circuit_forced = _namespace.signal("circuit_forced")
+call_rejected = _namespace.signal("call_rejected")
+fallback_used = _namespace.signal("fallback_used")

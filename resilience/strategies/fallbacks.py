@@ -1,0 +1,127 @@
+"""The fallback: answer with something else when the call fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from resilience import signals
+from resilience.core import degraded, substitute
+from resilience.core.checks import seconds
+from resilience.core.classify import as_matcher, is_client_error, matches
+from resilience.core.guard import Guard
+from resilience.core.kinds import Kind
+from resilience.core.runtime import Runtime
+from resilience.errors import ConfigurationError
+from resilience.strategies.sources import Source
+from resilience.strategies.stale import LastAnswers
+
+_SHELLS = {
+    Kind.SYNC: substitute.replace_sync,
+    Kind.ASYNC: substitute.replace_async,
+    Kind.GENERATOR: substitute.replace_generator,
+    Kind.ASYNC_GENERATOR: substitute.replace_async_generator,
+}
+
+
+class FallbackLayer:
+    """Tries its sources, in order, when a call fails.
+
+    Args:
+        sources: values, functions, or `Source`s.
+        on: the failures it answers for: exception types, or a predicate.
+        ignore: those it never answers for; beats `on`.
+        stale_for: seconds, > 0, for which the last good answer to the same arguments comes
+            before all sources; None: never.
+        cascade: try the next source when one fails; else only the first.
+
+    Raises:
+        ConfigurationError: nothing to answer with, or a value out of range.
+    """
+
+    role = "fallback"
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        sources: tuple[Any, ...],
+        *,
+        on: Any = Exception,
+        ignore: Any = (),
+        stale_for: Any = None,
+        cascade: bool = True,
+    ) -> None:
+        if not sources and stale_for is None:
+            raise ConfigurationError(
+                "@fallback needs something to answer with: a value, a function, or stale_for="
+            )
+        made = [each if isinstance(each, Source) else Source(each) for each in sources]
+        self._sources = sorted(made, key=lambda source: source.priority)
+        self._runtime = runtime
+        self._on = as_matcher("on", on)
+        self._ignore = as_matcher("ignore", ignore)
+        self._cascade = cascade
+        self.kept = None if stale_for is None else LastAnswers(seconds("stale_for", stale_for))
+        self._component = ""
+
+    def attach(self, guard: Guard) -> None:
+        """Check every source against the function it stands in for."""
+        if self.kept is not None and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+            raise ConfigurationError(
+                f"stale_for={self.kept.age!r} on the {guard.kind.value} {guard.name}: "
+                f"its items are not kept; give a source"
+            )
+        for source in self._sources:
+            source.check(guard)
+
+    def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
+        """Return `call` with its failures answered."""
+        self._component = guard.component
+        return _SHELLS[guard.kind](self, call)
+
+    def describe(self) -> Iterator[str]:
+        """Yield the sources in the order they are tried, then the rest."""
+        yield "fallback"
+        if self.kept is not None:
+            yield f"stale_for = {self.kept.age}  (decorator)"
+        for source in self._sources:
+            yield f"source {source.name}  (decorator)"
+        yield f"cascade = {self._cascade}"
+
+    def remembers(self) -> bool:
+        """Tell whether good answers are to be kept."""
+        return self.kept is not None
+
+    def remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any) -> None:
+        """Keep a good answer."""
+        assert self.kept is not None
+        self.kept.keep(args, kwargs, answer, self._runtime.clock.monotonic())
+
+    def handles(self, error: Exception) -> bool:
+        """Tell whether this failure is to be answered.
+
+        A framework's own answer below 500 (`abort(404)`) is none, unless `on` asks for it.
+        """
+        if not self._runtime.active or matches(self._ignore, error, if_broken=False):
+            return False
+        if self._on is Exception:
+            return not is_client_error(error)
+        return matches(self._on, error, if_broken=True)
+
+    def attempts(
+        self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Iterator[substitute.Attempt]:
+        """Yield what to try, best first."""
+        if self.kept is not None:
+            found = self.kept.find(args, kwargs, self._runtime.clock.monotonic())
+            if found is not None:
+                yield substitute.Attempt("stale", partial(next, iter(found)))
+        for source in self._sources if self._cascade else self._sources[:1]:
+            yield substitute.Attempt(source.name, partial(source.answer, error, args, kwargs))
+
+    def used(self, attempt: substitute.Attempt, error: Exception) -> None:
+        """Mark the request degraded, and say so."""
+        degraded.mark(self._component, "stale" if attempt.name == "stale" else "fallback")
+        data = {"source": attempt.name, "error": type(error).__name__}
+        self._runtime.bus.emit(signals.fallback_used, self._component, data)

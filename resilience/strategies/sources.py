@@ -1,0 +1,141 @@
+"""What a fallback answers with: values and functions, checked against what they stand in for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, Callable, Iterable
+from copy import deepcopy
+from functools import partial
+from inspect import Parameter, Signature
+from typing import Any
+
+from resilience.core.guard import Guard, name_of
+from resilience.core.kinds import Kind, kind_of
+from resilience.errors import DecorationError
+
+_CONTAINERS = (list, dict, set, bytearray)
+_MISMATCH = {
+    Kind.SYNC: (Kind.ASYNC, Kind.ASYNC_GENERATOR, Kind.GENERATOR),
+    Kind.ASYNC: (Kind.GENERATOR, Kind.ASYNC_GENERATOR),
+    Kind.GENERATOR: (Kind.ASYNC, Kind.ASYNC_GENERATOR),
+    Kind.ASYNC_GENERATOR: (Kind.ASYNC,),
+}
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Source:
+    """One place that a fallback takes its answer from.
+
+    Args:
+        source: a value, or a function of the call's arguments; if it has a parameter `error` it
+            gets the exception, too. Lists, dicts and sets are copied for each answer.
+        priority: lower ones are tried first; equal ones in the order given.
+        name: what events call it; default: the function's name, or "value".
+    """
+
+    __slots__ = ("_takes_error", "name", "priority", "source")
+
+    def __init__(self, source: Any, priority: float = 0, name: str | None = None) -> None:
+        self.source = source.__func__ if isinstance(source, classmethod) else source
+        self.priority = priority
+        self.name = name or (name_of(self.source) if callable(self.source) else "value")
+        self._takes_error = False
+
+    def __repr__(self) -> str:
+        return f"Source({self.source!r}, priority={self.priority!r}, name={self.name!r})"
+
+    def check(self, guard: Guard) -> None:
+        """Refuse a source that could not stand in for the guard's function.
+
+        Raises:
+            DecorationError: async for sync, other arguments, or a value where items are due.
+        """
+        if not callable(self.source):
+            self._check_value(guard)
+            return
+        kind = kind_of(self.source)
+        if kind in _MISMATCH[guard.kind]:
+            raise DecorationError(
+                f"fallback for {guard.name}: {self.name} is a {kind.value}, "
+                f"which cannot stand in for a {guard.kind.value}"
+            )
+        self._check_signature(guard)
+
+    def answer(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the answer, as the function gives it or as a copy of the value."""
+        if not callable(self.source):
+            return fresh(self.source)
+        if self._takes_error and "error" not in kwargs:
+            return self.source(*args, **kwargs, error=error)
+        return self.source(*args, **kwargs)
+
+    def _check_value(self, guard: Guard) -> None:
+        wanted: tuple[type, ...] = (Iterable,)
+        if guard.kind is Kind.ASYNC_GENERATOR:
+            wanted = (Iterable, AsyncIterable)
+        is_generator = guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR)
+        if is_generator and not isinstance(self.source, wanted):
+            raise DecorationError(
+                f"fallback for {guard.name}: {self.source!r} has no items, "
+                f"and a {guard.kind.value} gives items"
+            )
+
+    def _check_signature(self, guard: Guard) -> None:
+        own, other = _signature(self.source), _signature(guard.call)
+        if own is None:
+            return
+        error = own.parameters.get("error")
+        taken = other is not None and "error" in other.parameters
+        self._takes_error = (
+            error is not None
+            and not taken
+            and error.kind
+            in (
+                Parameter.KEYWORD_ONLY,
+                Parameter.POSITIONAL_OR_KEYWORD,
+            )
+        )
+        if other is None:
+            return
+        given = {"error": None} if self._takes_error else {}
+        for args, kwargs in _extremes(other):
+            try:
+                own.bind(*args, **kwargs, **given)
+            except TypeError as mismatch:
+                raise DecorationError(
+                    f"fallback for {guard.name}{other}: {self.name}{own} does not take "
+                    f"its arguments ({mismatch})"
+                ) from None
+
+
+def fresh(value: Any) -> Any:
+    """Return `value`, or a copy of it if it is a container that its reader could change."""
+    return deepcopy(value) if isinstance(value, _CONTAINERS) else value
+
+
+def _signature(call: Callable[..., Any]) -> Signature | None:
+    inner = call.func if isinstance(call, partial) else call
+    if inspect.isclass(inner):
+        return None  # what a class takes differs from what its signature says too often
+    try:
+        return inspect.signature(call)
+    except (TypeError, ValueError):
+        return None
+
+
+def _extremes(signature: Signature) -> list[tuple[list[None], dict[str, None]]]:
+    """Return the shortest and the longest call that the signature allows."""
+    return [_sample(signature, everything=False), _sample(signature, everything=True)]
+
+
+def _sample(signature: Signature, *, everything: bool) -> tuple[list[None], dict[str, None]]:
+    args: list[None] = []
+    kwargs: dict[str, None] = {}
+    for name, parameter in signature.parameters.items():
+        if not everything and parameter.default is not Parameter.empty:
+            continue
+        if parameter.kind in _POSITIONAL:
+            args.append(None)
+        elif parameter.kind is Parameter.KEYWORD_ONLY:
+            kwargs[name] = None
+    return args, kwargs

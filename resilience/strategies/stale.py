@@ -1,0 +1,87 @@
+"""The last good answers of a function, for when there is no new one."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections import OrderedDict
+from copy import copy
+from threading import Lock
+from typing import Any
+
+from resilience.strategies.sources import fresh
+
+MOST = 1000
+_CONTAINERS = (list, dict, set, bytearray)
+
+
+class LastAnswers:
+    """One answer for each set of arguments, the 1,000 newest of them.
+
+    Arguments are compared by value; objects that compare by identity (`self`, a request, a
+    session) are not kept alive for it. A call whose arguments cannot be hashed is not kept.
+
+    Args:
+        age: seconds, > 0, for which an answer may be given again.
+    """
+
+    __slots__ = ("__weakref__", "_answers", "_lock", "age")
+
+    def __init__(self, age: float) -> None:
+        self.age = age
+        self._answers: OrderedDict[Any, tuple[float, Any]] = OrderedDict()
+        self._lock = Lock()
+        _all.add(self)
+
+    def keep(self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any, now: float) -> None:
+        """Remember a good answer."""
+        try:
+            key = _key(args, kwargs)
+            hash(key)
+        except TypeError:
+            return
+        # A copy, so that the caller may go on working with its own list.
+        kept = copy(answer) if isinstance(answer, _CONTAINERS) else answer
+        with self._lock:
+            self._answers[key] = (now, kept)
+            self._answers.move_to_end(key)
+            if len(self._answers) > MOST:
+                self._answers.popitem(last=False)
+
+    def find(self, args: tuple[Any, ...], kwargs: dict[str, Any], now: float) -> tuple[Any] | None:
+        """Return `(answer,)` if there is one that is young enough."""
+        try:
+            with self._lock:
+                at, answer = self._answers[_key(args, kwargs)]
+        except (KeyError, TypeError):
+            return None
+        return (fresh(answer),) if now - at < self.age else None
+
+    def after_fork(self) -> None:
+        """Replace the lock; one held at the fork stays locked for ever."""
+        self._lock = Lock()
+
+
+def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    named = tuple((name, _part(kwargs[name])) for name in sorted(kwargs))
+    return tuple(_part(each) for each in args), named
+
+
+def _part(argument: Any) -> Any:
+    # 1, 1.0 and True are equal and not the same argument.
+    by_identity: object = object.__hash__
+    if type(argument).__hash__ is by_identity:
+        return weakref.ref(argument)
+    return type(argument), argument
+
+
+_all: weakref.WeakSet[LastAnswers] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for answers in list(_all):
+        answers.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

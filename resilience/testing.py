@@ -1,0 +1,97 @@
+"""For tests of code that uses resilience: a clock in hand, circuits at will, events on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+
+from resilience.core.checks import number
+from resilience.events import Event
+from resilience.systems import System
+from resilience.systems import system as default_system
+
+
+class ManualClock:
+    """A clock that stands still until it is told to move.
+
+    Args:
+        start: monotonic seconds at first.
+        wall: seconds since 1970-01-01 UTC at first; may be set at will, to jump.
+    """
+
+    def __init__(self, start: float = 0.0, wall: float = 1_750_000_000.0) -> None:
+        self._now = float(start)
+        self.wall = float(wall)
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow."""
+        return self._now
+
+    def time(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        return self.wall
+
+    def advance(self, seconds: float | timedelta) -> None:
+        """Let `seconds`, >= 0, pass on both times.
+
+        Raises:
+            ConfigurationError: time does not run back.
+        """
+        passed = number("seconds", seconds)
+        self._now += passed
+        self.wall += passed
+
+
+class force_open:  # noqa: N801 - it reads as what it does
+    """Force a circuit open, at once; as a context manager, until its end.
+
+    Args:
+        name: the circuit's name.
+        system: whose circuit; default: the process-wide system's.
+
+    Raises:
+        KeyError: there is no such circuit; says near names.
+    """
+
+    def __init__(self, name: str, *, system: System = default_system) -> None:
+        self._circuit = system.circuits[name]
+        self._circuit.force_open(reason="resilience.testing.force_open", actor="test")
+
+    def __enter__(self) -> None:
+        """Go on with the circuit open."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._circuit.release()
+
+
+@contextmanager
+def record_events(system: System = default_system) -> Iterator[list[Event]]:
+    """Give a list that every event of `system` is appended to."""
+    events: list[Event] = []
+    unsubscribe = system.on_event(events.append)
+    try:
+        yield events
+    finally:
+        unsubscribe()
+
+
+def reset(system: System = default_system) -> None:
+    """Close all circuits of `system` afresh, without orders, counts or keys."""
+    system.circuits.reset()
+
+
+@contextmanager
+def inactive(system: System = default_system) -> Iterator[None]:
+    """Let all guards of `system` pass their calls through, uncounted."""
+    before, system.active = system.active, False
+    try:
+        yield
+    finally:
+        system.active = before
