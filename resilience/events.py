@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -52,7 +50,9 @@ class Worker:
     def name(cls) -> str:
         """Return `host-pid-random`."""
         if not cls._name:
-            cls._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+            import platform  # only the first event needs it
+
+            cls._name = f"{platform.node()}-{os.getpid()}-{os.urandom(3).hex()}"
         return cls._name
 
     @classmethod

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three known names that look like `name`, best first."""
+    from difflib import get_close_matches  # only mistakes need it
+
     return get_close_matches(name, list(known), n=3, cutoff=0.6)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pickle import PicklingError
-from pkgutil import resolve_name
 from random import Random
 from typing import Any
 
@@ -23,6 +21,9 @@ class Homed:
         self.home = ""  # where `pkgutil.resolve_name` finds it
 
     def __reduce__(self) -> Any:
+        from pickle import PicklingError  # loaded by whoever pickles
+        from pkgutil import resolve_name
+
         if not self.home:
             raise PicklingError(
                 "a guard of a System of your own has no name that another process knows: "

@@ -22,7 +22,8 @@ class Gate(Protocol):
 
     Args:
         tick: the permit of all calls while none needs a decision; else None.
-        attention: monotonic seconds from which a success has to be told by `succeeded`.
+        attention: monotonic seconds: the success of a call that began later has to be told by
+            `succeeded`.
         slow_after: seconds above which a success has to be told, too.
         monotonic: the gate's clock.
     """
@@ -47,22 +48,28 @@ Pick = Callable[[tuple[Any, ...], dict[str, Any]], Gate]
 
 def guard_sync(gate: Gate, call: Call) -> Call:
     """Return `call` as it runs inside the gate."""
+    clock, coroutine = gate.monotonic, CoroutineType
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        permit = gate.tick or gate.admit()
-        started = gate.monotonic()
+        if (permit := gate.tick) is None:
+            permit = gate.admit()
+        started = clock()
         try:
             result = call(*args, **kwargs)
         except BaseException as error:
             gate.failed(permit, started, error)
             raise
-        if type(result) is CoroutineType:
-            return finish(gate, permit, started, result)
-        ended = gate.monotonic()
-        if ended >= gate.attention or ended - started > gate.slow_after:
-            gate.succeeded(permit, started, ended, result)
-        else:
+        # The healthy case first, and in the order that costs least.
+        if (
+            started < gate.attention
+            and clock() - started <= gate.slow_after
+            and type(result) is not coroutine
+        ):
             permit()
+            return result
+        if type(result) is coroutine:
+            return finish(gate, permit, started, result)
+        gate.succeeded(permit, started, clock(), result)
         return result
 
     return guarded
@@ -70,20 +77,21 @@ def guard_sync(gate: Gate, call: Call) -> Call:
 
 def guard_async(gate: Gate, call: Call) -> Call:
     """Return the coroutine function `call` as it runs inside the gate."""
+    clock = gate.monotonic
 
     async def guarded(*args: Any, **kwargs: Any) -> Any:
-        permit = gate.tick or gate.admit()
-        started = gate.monotonic()
+        if (permit := gate.tick) is None:
+            permit = gate.admit()
+        started = clock()
         try:
             result = await call(*args, **kwargs)
         except BaseException as error:
             gate.failed(permit, started, error)
             raise
-        ended = gate.monotonic()
-        if ended >= gate.attention or ended - started > gate.slow_after:
-            gate.succeeded(permit, started, ended, result)
-        else:
+        if started < gate.attention and clock() - started <= gate.slow_after:
             permit()
+        else:
+            gate.succeeded(permit, started, clock(), result)
         return result
 
     return guarded

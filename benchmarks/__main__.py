@@ -1,0 +1,99 @@
+"""Run the benchmarks: `python -m benchmarks [--quick] [--json] [--only sync,import]`."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmarks import footprint, loops
+from benchmarks.calls import GROUPS
+from benchmarks.footprint import Measure
+from benchmarks.peers import Peer, installed_version, load_peers
+from benchmarks.report import Run, as_json, as_text
+from benchmarks.rounds import time_rounds
+
+ROUNDS, QUICK_ROUNDS = 21, 5
+IMPORTS, QUICK_IMPORTS = 21, 11
+MEASURES = ("memory", "import")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Time what was asked for and print it; progress goes to standard error."""
+    options = _parse(arguments)
+    # A peer's own log lines about opening circuits would drown the tables.
+    logging.disable(logging.CRITICAL)
+    run = measure(options.only, quick=options.quick, seed=options.seed)
+    print(json.dumps(as_json(run), indent=2) if options.json else as_text(run))
+    return 0
+
+
+def measure(only: Sequence[str], *, quick: bool, seed: int) -> Run:
+    """Take the figures named in `only`, in fewer rounds if `quick`."""
+    run = Run(QUICK_ROUNDS if quick else ROUNDS, seed)
+    peers, run.left_out = load_peers()
+    run.versions = {peer.name: installed_version(peer.name) for peer in peers}
+    for key in only:
+        _say(key)
+        if key in GROUPS:
+            _time(run, key, peers)
+        else:
+            title, take = _measures(peers, QUICK_IMPORTS if quick else IMPORTS)[key]
+            run.measures[title] = take()
+    return run
+
+
+def _time(run: Run, key: str, peers: Sequence[Peer]) -> None:
+    group = GROUPS[key](peers)
+    timings = time_rounds(
+        group.subjects,
+        loops.empty(),
+        rounds=run.rounds,
+        sample_ns=group.sample_ns,
+        seed=run.seed,
+    )
+    run.timings[key] = (group, timings)
+
+
+def _measures(
+    peers: Sequence[Peer], imports: int
+) -> dict[str, tuple[str, Callable[[], list[Measure]]]]:
+    return {
+        "memory": ("A circuit and its function", lambda: footprint.memory(peers)),
+        "import": (f"Imports, {imports} interpreters", lambda: footprint.imports(imports)),
+    }
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
+    every = (*GROUPS, *MEASURES)
+    parser.add_argument(
+        "--only",
+        type=lambda text: _chosen(text, every),
+        default=every,
+        metavar="NAME,…",
+        help=f"some of: {', '.join(every)}",
+    )
+    return parser.parse_args(arguments)
+
+
+def _chosen(text: str, every: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in every]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"unknown: {', '.join(unknown) or text!r}; there are {', '.join(every)}"
+        )
+    return names
+
+
+def _say(key: str) -> None:
+    if sys.stderr.isatty():
+        print(f"measuring {key} …", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
