@@ -119,7 +119,10 @@ class Circuit(Automaton):
             self.failed(permit, started, error)
         else:
             ended = self.monotonic()
-            self._record(permit, Outcome.SUCCESS, ended - started > self.slow_after, ended)
+            if ended < self.attention and ended - started <= self.slow_after:
+                permit()
+            else:
+                self._record(permit, Outcome.SUCCESS, ended - started > self.slow_after, ended)
 
     # -- reading ------------------------------------------------------------------------------
 

@@ -79,8 +79,13 @@ class Closed:
         return ""
 
     def is_pending(self, settings: CircuitSettings, counts: Counts) -> bool:
-        """Tell whether a mere success could bring the verdict, by completing `min_calls`."""
-        return counts.calls < settings.calls_to_judge and bool(counts.failures or counts.slow)
+        """Tell whether a mere success can bring the verdict.
+
+        It can by completing `min_calls`; or the verdict is due, after new settings or an order.
+        """
+        if counts.calls < settings.calls_to_judge:
+            return bool(counts.failures or counts.slow)
+        return self.verdict(settings, counts) != ""
 
 
 @dataclass(frozen=True, slots=True)

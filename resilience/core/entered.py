@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import sys
 from threading import Lock, get_ident
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-
-class _Place(NamedTuple):
-    frame: int
-    runner: int
 
 
 class Entered(Generic[T]):
@@ -26,35 +21,28 @@ class Entered(Generic[T]):
     __slots__ = ("_lock", "_taken")
 
     def __init__(self) -> None:
-        self._taken: list[tuple[_Place, T]] = []
+        self._taken: list[tuple[int, int, T]] = []  # frame, task or thread, what was taken
         self._lock = Lock()
 
     def push(self, taken: T, depth: int) -> None:
         """Keep `taken` for the frame `depth` calls above."""
-        place = _Place(id(sys._getframe(depth)), _runner())
-        with self._lock:
-            self._taken.append((place, taken))
+        self._taken.append((id(sys._getframe(depth)), _runner(), taken))
 
     def pop(self, depth: int) -> T:
         """Give back what the frame `depth` calls above took last."""
-        place = _Place(id(sys._getframe(depth)), _runner())
-        with self._lock:
-            return self._taken.pop(self._find(place))[1]
-
-    def _find(self, place: _Place) -> int:
-        newest = range(len(self._taken) - 1, -1, -1)
-        for field in ("frame", "runner"):
-            for index in newest:
-                if getattr(self._taken[index][0], field) == getattr(place, field):
-                    return index
-        return -1
+        frame = id(sys._getframe(depth))
+        with self._lock:  # others may append meanwhile, but nobody else removes
+            newest = range(len(self._taken) - 1, -1, -1)
+            index = next((i for i in newest if self._taken[i][0] == frame), None)
+            if index is None:
+                runner = _runner()
+                index = next((i for i in newest if self._taken[i][1] == runner), newest[0])
+            return self._taken.pop(index)[2]
 
 
 def _runner() -> int:
     """Return what tells this task, or outside of tasks this thread, from others."""
     asyncio = sys.modules.get("asyncio")
-    try:
-        task = asyncio.current_task() if asyncio is not None else None
-    except RuntimeError:
-        task = None
-    return get_ident() if task is None else id(task)
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        return id(asyncio.current_task())
+    return get_ident()

@@ -22,8 +22,7 @@ class Gate(Protocol):
 
     Args:
         tick: the permit of all calls while none needs a decision; else None.
-        attention: monotonic seconds: the success of a call that began later has to be told by
-            `succeeded`.
+        attention: monotonic seconds from which a success has to be told by `succeeded`.
         slow_after: seconds above which a success has to be told, too.
         monotonic: the gate's clock.
     """
@@ -61,15 +60,15 @@ def guard_sync(gate: Gate, call: Call) -> Call:
             raise
         # The healthy case first, and in the order that costs least.
         if (
-            started < gate.attention
-            and clock() - started <= gate.slow_after
+            (ended := clock()) < gate.attention
+            and ended - started <= gate.slow_after
             and type(result) is not coroutine
         ):
             permit()
             return result
         if type(result) is coroutine:
             return finish(gate, permit, started, result)
-        gate.succeeded(permit, started, clock(), result)
+        gate.succeeded(permit, started, ended, result)
         return result
 
     return guarded
@@ -88,10 +87,10 @@ def guard_async(gate: Gate, call: Call) -> Call:
         except BaseException as error:
             gate.failed(permit, started, error)
             raise
-        if started < gate.attention and clock() - started <= gate.slow_after:
+        if (ended := clock()) < gate.attention and ended - started <= gate.slow_after:
             permit()
         else:
-            gate.succeeded(permit, started, clock(), result)
+            gate.succeeded(permit, started, ended, result)
         return result
 
     return guarded
