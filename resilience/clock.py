@@ -15,6 +15,12 @@ class Clock(Protocol):
     def time(self) -> float:
         """Seconds since 1970-01-01 UTC; may jump. Only for people to read."""
 
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`, >= 0."""
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Return after `seconds`, >= 0, letting other tasks run."""
+
 
 class SystemClock:
     """The machine's own clocks, without a Python frame in between."""
@@ -23,3 +29,10 @@ class SystemClock:
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
+    sleep = staticmethod(time.sleep)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Sleep on the running loop."""
+        import asyncio  # who calls this has it loaded
+
+        await asyncio.sleep(seconds)

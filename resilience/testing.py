@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 
-from resilience.core.checks import number
+from resilience.core.checks import duration
 from resilience.events import Event
 from resilience.systems import System
 from resilience.systems import system as default_system
@@ -39,7 +39,7 @@ class ManualClock:
         Raises:
             ConfigurationError: time does not run back.
         """
-        passed = number("seconds", seconds)
+        passed = duration("seconds", seconds)
         self._now += passed
         self.wall += passed
 

@@ -1,0 +1,52 @@
+"""The moment by which the present work has to be done, carried in a context variable."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+
+from resilience.clock import Clock
+
+
+class Deadline:
+    """A moment on a clock.
+
+    Args:
+        at: monotonic seconds of `clock`.
+        clock: the clock it is told by.
+    """
+
+    __slots__ = ("at", "clock")
+
+    def __init__(self, at: float, clock: Clock) -> None:
+        self.at = at
+        self.clock = clock
+
+    def remaining(self) -> float:
+        """Return the seconds left; negative when it has passed."""
+        return self.at - self.clock.monotonic()
+
+
+_current: ContextVar[Deadline | None] = ContextVar("resilience_deadline", default=None)
+
+
+def current() -> Deadline | None:
+    """Return the deadline of the present work, if it has one."""
+    return _current.get()
+
+
+def remaining() -> float | None:
+    """Return the seconds left for the present work, >= 0.0; None: as long as it likes."""
+    deadline = _current.get()
+    return None if deadline is None else max(0.0, deadline.remaining())
+
+
+def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:
+    """Set a deadline `seconds` from now; never later than the one already in force."""
+    outer = remaining()
+    left = seconds if outer is None else min(seconds, outer)
+    return _current.set(Deadline(clock.monotonic() + left, clock))
+
+
+def end(token: Token[Deadline | None]) -> None:
+    """Return to the deadline that `begin` found."""
+    _current.reset(token)
