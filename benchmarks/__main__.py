@@ -49,7 +49,8 @@ def _time(run: Run, key: str, peers: Sequence[Peer]) -> None:
         group.subjects,
         loops.empty(),
         rounds=run.rounds,
-        sample_ns=group.sample_ns,
+        passes=group.passes,
+        pass_ns=group.pass_ns,
         seed=run.seed,
     )
     run.timings[key] = (group, timings)

@@ -32,14 +32,15 @@ _FAILED = ConnectionError("the upstream is down")
 class Group:
     """Subjects that are timed in the same rounds.
 
-    `baseline` is the subject the table's ratios are over; `sample_ns` the aimed length of a
-    sample.
+    `baseline` is the subject the table's ratios are over; each round is the best
+    of `passes` passes of `pass_ns` ns.
     """
 
     title: str
     baseline: str
     subjects: tuple[Subject, ...]
-    sample_ns: int = 5_000_000
+    passes: int = 9
+    pass_ns: int = 1_000_000
 
 
 def work() -> None:
@@ -216,12 +217,13 @@ def threads(peers: Sequence[Peer]) -> Group:
     calls = [(CLOSURE, closure(work)), (OURS, ours()(work))]
     calls += [(peer.name, peer.guard()(work)) for peer in peers]
     subjects = [Subject(name, loops.threaded(call, THREADS)) for name, call in calls]
-    # A sample must span many turns of the interpreter lock, which take 5 ms each.
+    # A pass must span many turns of the interpreter lock, which take 5 ms each.
     return Group(
         f"Closed circuit, {THREADS} threads (time per call of all)",
         OURS,
         tuple(subjects),
-        sample_ns=30_000_000,
+        passes=3,
+        pass_ns=30_000_000,
     )
 
 

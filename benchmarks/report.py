@@ -8,9 +8,10 @@ from typing import Any
 
 from benchmarks.calls import CLOSURE, OURS, THREADS, WINDOW_CALLS, Group
 from benchmarks.footprint import IDLE, IMPORT, USED, Measure
-from benchmarks.rounds import PASSES, Timing
+from benchmarks.rounds import Timing
 
 _NAME = 52
+_DIGITS = {"x": 2, "B": 0, "ms": 1}
 
 
 @dataclass(slots=True)
@@ -139,8 +140,8 @@ def as_text(run: Run) -> str:
 
 def _heading(run: Run) -> str:
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    passes = f"{run.rounds} interleaved rounds, best of {PASSES} passes each, seed {run.seed}"
-    lines = [f"{python}; {passes}; medians, net of the loop. Trust the ratios."]
+    rounds = f"{run.rounds} interleaved rounds, seed {run.seed}"
+    lines = [f"{python}; {rounds}; medians, net of the loop. Trust the ratios."]
     if run.versions:
         lines.append("Peers: " + ", ".join(f"{name} {at}" for name, at in run.versions.items()))
     lines += [f"Left out: {name}: {why}" for name, why in run.left_out.items()]
@@ -160,7 +161,7 @@ def _timing_table(group: Group, timings: Sequence[Timing]) -> str:
 def _measure_table(title: str, measures: Iterable[Measure]) -> str:
     lines = [f"{title:<{_NAME}}"]
     for measure in measures:
-        digits = 0 if measure.unit == "B" else 1
+        digits = _DIGITS[measure.unit]
         lines.append(f"  {measure.name:<{_NAME - 2}}{measure.value:>9.{digits}f} {measure.unit}")
     return "\n".join(lines)
 
@@ -168,7 +169,7 @@ def _measure_table(title: str, measures: Iterable[Measure]) -> str:
 def _target_table(found: Sequence[Verdict]) -> str:
     lines = [f"{'Target':<{_NAME}}{'at most':>9}{'figure':>10}"]
     for verdict in found:
-        target, digits = verdict.target, 2 if verdict.target.unit == "x" else 0
+        target, digits = verdict.target, _DIGITS[verdict.target.unit]
         figure = "-" if verdict.value is None else f"{verdict.value:.{digits}f}"
         limit = f"{target.limit:.{digits}f}"
         lines.append(

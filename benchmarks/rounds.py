@@ -1,4 +1,4 @@
-"""Interleaved rounds: each subject is timed once per round, in a shuffled order."""
+"""Interleaved rounds: each subject is timed in every round, in a shuffled order."""
 
 import gc
 import random
@@ -10,8 +10,6 @@ from statistics import median, quantiles
 
 from benchmarks.loops import Loop
 
-# A round's figure is the best of its passes: what interrupts a pass only ever adds to it.
-PASSES = 3
 _FIRST_CALLS = 64
 _MAX_CALLS = 1_000_000
 
@@ -58,49 +56,57 @@ def time_rounds(
     empty: Loop,
     *,
     rounds: int,
-    sample_ns: int,
+    passes: int,
+    pass_ns: int,
     seed: int,
 ) -> list[Timing]:
-    """Time every subject once in each of `rounds` rounds.
+    """Time every subject in each of `rounds` rounds.
+
+    A round's sample is the best of its passes: what interrupts a pass only ever adds to it. A
+    pass has to be shorter than a slice of the system's scheduler; of longer ones, beside another
+    busy process, none is whole.
 
     Args:
         subjects: what to time; the order of the answer.
         empty: the same loop around nothing; its cost per turn is taken off every sample.
-        rounds: how many rounds, ≥ 1, each of `PASSES` passes over all subjects.
-        sample_ns: aimed length in ns of one pass of one subject.
+        rounds: how many, ≥ 1.
+        passes: how often, ≥ 1, each round goes over all subjects.
+        pass_ns: aimed length in ns of one pass of one subject.
         seed: of the order within the passes.
 
     Returns:
         One `Timing` per subject, as many samples as rounds.
     """
     shuffler = random.Random(seed)
-    everything = [(empty, calls_within(sample_ns, empty))]
-    everything += [(subject.loop, calls_within(sample_ns, subject.loop)) for subject in subjects]
+    everything = [(empty, calls_within(pass_ns, empty))]
+    everything += [(subject.loop, calls_within(pass_ns, subject.loop)) for subject in subjects]
     with _collector_paused():
-        found = [_round(everything, shuffler) for _ in range(rounds)]
+        found = [_round(everything, passes, shuffler) for _ in range(rounds)]
     return [
         Timing(subject.name, tuple(best[index] - best[0] for best in found))
         for index, subject in enumerate(subjects, start=1)
     ]
 
 
-def _round(everything: Sequence[tuple[Loop, int]], shuffler: random.Random) -> list[float]:
-    """Return each loop's ns per call, the best of `PASSES` passes in shuffled order."""
+def _round(
+    everything: Sequence[tuple[Loop, int]], passes: int, shuffler: random.Random
+) -> list[float]:
+    """Return each loop's ns per call, the best of `passes` passes in shuffled order."""
     best = [inf] * len(everything)
-    for _ in range(PASSES):
+    for _ in range(passes):
         for index in _shuffled(len(everything), shuffler):
             loop, calls = everything[index]
             best[index] = min(best[index], loop(calls) / calls)
-        gc.collect()
+    gc.collect()
     return best
 
 
-def calls_within(sample_ns: int, loop: Loop) -> int:
-    """Return how many calls of `loop` fill about `sample_ns` ns; warms the subject up."""
+def calls_within(pass_ns: int, loop: Loop) -> int:
+    """Return how many calls of `loop` fill about `pass_ns` ns; warms the subject up."""
     calls = _FIRST_CALLS
-    while (elapsed := max(loop(calls), 1)) < sample_ns // 4 and calls < _MAX_CALLS:
+    while (elapsed := max(loop(calls), 1)) < pass_ns // 4 and calls < _MAX_CALLS:
         calls *= 4
-    return max(_FIRST_CALLS, min(_MAX_CALLS, calls * sample_ns // elapsed))
+    return max(_FIRST_CALLS, min(_MAX_CALLS, calls * pass_ns // elapsed))
 
 
 def _shuffled(count: int, shuffler: random.Random) -> list[int]:

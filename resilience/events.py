@@ -75,16 +75,17 @@ class Bus:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Replaced, never changed: readers need no lock.
-        self.listeners: tuple[Listener, ...] = ()
+        self.listeners: list[Listener] = []  # changed in single steps only: it needs no lock
         self._tasks: set[Any] = set()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener(event)` for every event from now on; returns what ends that."""
-        self.listeners += (listener,)
+        subscription = partial(listener)  # itself only, when one listener comes twice
+        self.listeners.append(subscription)
 
         def unsubscribe() -> None:
-            self.listeners = tuple(each for each in self.listeners if each is not listener)
+            if subscription in self.listeners:
+                self.listeners.remove(subscription)
 
         return unsubscribe
 
@@ -95,7 +96,7 @@ class Bus:
         event = Event(
             signal.name, component, self._clock.time(), self._clock.monotonic(), Worker.name(), data
         )
-        for listener in self.listeners:
+        for listener in tuple(self.listeners):
             self._deliver(event.type, partial(listener, event))
         for receiver in signal.receivers_for(component):
             self._deliver(event.type, partial(receiver, component, event=event))

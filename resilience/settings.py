@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from resilience.circuits.settings import CircuitSettings
-from resilience.core.names import did_you_mean
+from resilience.core.checks import flag, text
+from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
 from resilience.errors import ConfigurationError, UnknownSettingError
 
 Path_ = tuple[str, ...]
-ENVIRONMENT = "environment"
 _PREFIX = "RESILIENCE__"
 
 
@@ -34,9 +34,7 @@ class WebSettings:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if not isinstance(value, bool):
-                raise ConfigurationError(f"web: {each.name}={value!r}: give true or false")
+            flag(f"web: {each.name}", getattr(self, each.name))
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> WebSettings:
@@ -75,7 +73,8 @@ class Settings:
     def __post_init__(self) -> None:
         _mapping("circuits", self.circuits)
         for name, options in self.circuits.items():
-            CircuitSettings.of(_mapping(f"circuits.{name}", options), f"circuit {name!r}")
+            text("circuit name", name)
+            CircuitSettings.check(_mapping(f"circuits.{name}", options), f"circuit {name!r}")
 
     @classmethod
     def of(cls, tree: Mapping[str, Any], origin: str = "settings") -> Settings:
@@ -85,7 +84,7 @@ class Settings:
             tree: such as `{"circuits": {"payments": {"reset_timeout": 10}}}`.
             origin: where it came from, as `explain` says it.
         """
-        return cls._made(tree, dict.fromkeys(_leaves(tree), origin))
+        return cls._made(tree, dict.fromkeys(_leaves(_mapping("settings", tree)), origin))
 
     @classmethod
     def load(
@@ -109,7 +108,7 @@ class Settings:
         cls, tree: Mapping[str, Any], environ: Mapping[str, str], *, origin: str
     ) -> Settings:
         """Return the settings of a tree, with those of the environment over them."""
-        origins = dict.fromkeys(_leaves(tree), origin)
+        origins = dict.fromkeys(_leaves(_mapping("settings", tree)), origin)
         merged = _copied(tree)
         for variable, value in environ.items():
             if variable.startswith(_PREFIX):
@@ -173,13 +172,10 @@ def _resolve(variable: str, tree: Mapping[str, Any]) -> Path_:
     path: Path_ = ()
     for part in parts:
         known = tree if isinstance(tree, Mapping) else {}
-        name = next((each for each in known if _upper(each) == part.upper()), part.lower())
+        spelled = (each for each in known if as_variable(str(each)) == part.upper())
+        name = next(spelled, part.lower())
         path, tree = (*path, name), known.get(name, {})
     return path
-
-
-def _upper(name: str) -> str:
-    return name.translate(str.maketrans("-. ", "___")).upper()
 
 
 def _put(tree: dict[str, Any], path: Path_, value: Any) -> None:

@@ -102,7 +102,7 @@ class System:
             ConfigurationError: a value out of range; another circuit of that name differs.
             DecorationError: on a class or property, or a second time on one function.
         """
-        if callable(name) or isinstance(name, classmethod | staticmethod):
+        if callable(name) or isinstance(name, classmethod | staticmethod | property):
             return decorate(name, CircuitLayer(self.circuits, None, {}))
         if name is not None and not isinstance(name, str):
             raise ConfigurationError(f"circuit name={name!r}: give a text")

@@ -43,6 +43,14 @@ class ManualClock:
         self._now += passed
         self.wall += passed
 
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once: what would wait goes on without waiting."""
+        self.advance(seconds)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.advance(seconds)
+
 
 class force_open:  # noqa: N801 - it reads as what it does
     """Force a circuit open, at once; as a context manager, until its end.

@@ -156,7 +156,10 @@ class Automaton:
         settings = self.settings
         self._relapses = self._unforgiven(now)
         longest = max(settings.reset_timeout, settings.reset_timeout_max)
-        wait = settings.reset_timeout * settings.reset_timeout_multiplier**self._relapses
+        try:
+            wait = settings.reset_timeout * settings.reset_timeout_multiplier**self._relapses
+        except OverflowError:  # relapses counted under another multiplier
+            wait = inf
         if wait < longest:
             self._relapses += 1  # beyond the longest they would only take longer to forgive
         spread = 1 + JITTER * (2 * self._runtime.random.random() - 1)

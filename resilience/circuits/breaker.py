@@ -13,7 +13,15 @@ from resilience.circuits.automaton import SHADOW, Automaton, News
 from resilience.circuits.memory import bare_copy, describe
 from resilience.circuits.settings import CircuitSettings
 from resilience.circuits.snapshot import CircuitSnapshot
-from resilience.circuits.states import PASSED, CircuitState, Closed, Open, Outcome, Permit
+from resilience.circuits.states import (
+    PASSED,
+    CircuitState,
+    Closed,
+    HalfOpen,
+    Open,
+    Outcome,
+    Permit,
+)
 from resilience.core.checks import seconds
 from resilience.core.classify import is_client_error, is_interruption, matches
 from resilience.core.entered import Entered
@@ -120,7 +128,7 @@ class Circuit(Automaton):
         else:
             ended = self.monotonic()
             if ended < self.attention and ended - started <= self.slow_after:
-                permit()
+                next(permit)
             else:
                 self._record(permit, Outcome.SUCCESS, ended - started > self.slow_after, ended)
 
@@ -226,6 +234,9 @@ class Circuit(Automaton):
             now = self.monotonic()
             if type(self._state) is Closed and not same_window:
                 self._state = Closed(settings, now)
+            elif type(self._state) is HalfOpen and _trials(old) != _trials(settings):
+                # By other rules the trials so far might be too many to go on and too few to judge.
+                self._state = HalfOpen()
             self._publish(now)
 
     def refresh(self) -> None:
@@ -236,7 +247,9 @@ class Circuit(Automaton):
     def after_fork(self) -> None:
         """Replace the locks: one that another thread held at the fork stays locked for ever."""
         self._lock = Lock()
-        self._entered = None
+        self._take_news()  # the parent tells it
+        if self._entered is not None:
+            self._entered.after_fork()
 
     # -- the gate -----------------------------------------------------------------------------
 
@@ -324,7 +337,7 @@ class Circuit(Automaton):
             self._runtime.bus.emit(signal, self.name, data)
 
     def _rejection(self, wait: float) -> CircuitOpenError:
-        self._rejected.tick()
+        next(self._rejected.tick)
         if signals.call_rejected.receivers or self._runtime.bus.listeners:
             self._announce_rejection(wait, shadow=False)
         error = CircuitOpenError(self.name, wait)
@@ -337,6 +350,10 @@ class Circuit(Automaton):
     def _announce_rejection(self, wait: float, *, shadow: bool) -> None:
         data = {"reason": "circuit_open", "retry_after": wait, "shadow": shadow}
         self._runtime.bus.emit(signals.call_rejected, self.name, data)
+
+
+def _trials(settings: CircuitSettings) -> tuple[int, int]:
+    return settings.half_open_calls, settings.success_threshold
 
 
 class _Ready(Awaitable[R]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from math import inf
 from threading import Lock
 from typing import Any
 
@@ -11,6 +12,7 @@ from resilience.circuits.settings import CircuitSettings
 from resilience.core.runtime import Runtime
 
 OVERFLOW = "*"
+LOOK_AGAIN = 1.0  # seconds between searches for a place in a family where none can be forgotten
 
 
 class CircuitFamily:
@@ -21,7 +23,10 @@ class CircuitFamily:
     circuit, `name[*]`.
     """
 
-    __slots__ = ("__weakref__", "_by_key", "_lock", "_overflow", "_runtime", "name", "settings")
+    __slots__ = (
+        "__weakref__", "_by_key", "_full_until", "_lock", "_overflow", "_runtime", "name",
+        "settings",
+    )  # fmt: skip
 
     def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime) -> None:
         self.name = name
@@ -29,6 +34,7 @@ class CircuitFamily:
         self._runtime = runtime
         self._by_key: dict[Hashable, Circuit] = {}
         self._overflow: Circuit | None = None
+        self._full_until = -inf  # monotonic seconds before which searching for a place is vain
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -57,9 +63,10 @@ class CircuitFamily:
 
     def reconfigure(self, settings: CircuitSettings) -> None:
         """Put new settings in force in all its circuits."""
-        self.settings = settings
-        for circuit in self:
-            circuit.reconfigure(settings)
+        with self._lock:  # else a circuit that is being made might miss them
+            self.settings = settings
+            for circuit in self:
+                circuit.reconfigure(settings)
 
     def after_fork(self) -> None:
         """Replace the lock; one held at the fork stays locked for ever."""
@@ -68,23 +75,36 @@ class CircuitFamily:
     def clear(self) -> None:
         """Forget all keys."""
         with self._lock:
-            self._by_key, self._overflow = {}, None
+            self._by_key, self._overflow, self._full_until = {}, None, -inf
 
     def _make(self, key: Hashable) -> Circuit:
-        if len(self._by_key) >= self.settings.max_keys:
-            self._forget_idle()
-        if len(self._by_key) >= self.settings.max_keys:
+        if self._is_full() and not self._find_place():
             self._overflow = self._overflow or self._new(OVERFLOW)
             return self._overflow
         circuit = self._by_key[key] = self._new(key)
         return circuit
 
     def _new(self, key: Hashable) -> Circuit:
-        return Circuit(f"{self.name}[{str(key)[:100]}]", self.settings, self._runtime)
+        shown = "".join(each if each.isprintable() else "?" for each in str(key)[:100])
+        return Circuit(f"{self.name}[{shown}]", self.settings, self._runtime)
+
+    def _is_full(self) -> bool:
+        return len(self._by_key) >= self.settings.max_keys
+
+    def _find_place(self) -> bool:
+        """Make room by forgetting idle circuits; tell whether there is some."""
+        now = self._runtime.clock.monotonic()
+        if now < self._full_until:
+            return False
+        self._forget_idle()
+        if self._is_full():
+            self._full_until = now + LOOK_AGAIN
+        return not self._is_full()
 
     def _forget_idle(self) -> None:
         """Forget a tenth of the places at once: sorting then costs little per new key."""
         idle = [(each.used, key) for key, each in self._by_key.items() if each.is_idle()]
         idle.sort(key=lambda pair: pair[0])
-        for _, key in idle[: max(1, self.settings.max_keys // 10)]:
+        beyond = len(self._by_key) - self.settings.max_keys  # after `max_keys` was lowered
+        for _, key in idle[: beyond + max(1, self.settings.max_keys // 10)]:
             del self._by_key[key]

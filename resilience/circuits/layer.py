@@ -11,6 +11,7 @@ from resilience.circuits.registry import Circuits
 from resilience.core import shell
 from resilience.core.guard import Guard, layer_of
 from resilience.core.kinds import Kind
+from resilience.core.names import shown
 from resilience.errors import ConfigurationError
 
 _BY_KEY = {
@@ -70,17 +71,10 @@ class CircuitLayer:
         entry = self.entry
         yield f"circuit {entry.name!r}" + (" by key" if isinstance(entry, CircuitFamily) else "")
         for name, (value, source) in self._circuits.origins(entry.name).items():
-            yield f"{name} = {_shown(value)}  ({source})"
+            yield f"{name} = {shown(value)}  ({source})"
         order = entry.snapshot().forced if isinstance(entry, Circuit) else None
         if order:
             yield f"{order['kind']}  (operator {order['actor'] or 'unknown'}: {order['reason']})"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(_shown(each) for each in value)})"
-    name: str = getattr(value, "__name__", "") or repr(value)
-    return name
 
 
 def circuit_of(target: Any) -> Circuit | CircuitFamily:

@@ -14,7 +14,7 @@ from resilience.circuits.breaker import Circuit
 from resilience.circuits.family import CircuitFamily
 from resilience.circuits.settings import CircuitSettings
 from resilience.core.checks import text
-from resilience.core.names import did_you_mean, near
+from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean, near
 from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ConfigurationError, ConfigurationWarning
 
@@ -76,7 +76,7 @@ class Circuits(Homed):
             ConfigurationError: it exists with other settings, or an option is out of range.
         """
         if "key" in options:
-            raise ConfigurationError("key=: only @circuit(…, key=…) makes circuits by key")
+            raise ConfigurationError(f"circuit {name!r}: key= can only be given to @circuit")
         entry = self.declare(name, options) if options else self._find_or_make(name)
         if isinstance(entry, CircuitFamily):
             raise ConfigurationError(f"circuit {name!r} is made by key: use circuit_of(fn).of(key)")
@@ -99,16 +99,14 @@ class Circuits(Homed):
         text("circuit name", name)
         with self._lock:
             settings = self._effective(name, options)
-            entry = self._entries.get(name)
-            if entry is None:
-                entry = self._entries[name] = self._new(name, settings)
-            elif name in self._declared:
-                self._check_same(name, options, owner)
-            if isinstance(entry, CircuitFamily) != (settings.key is not None):
-                raise ConfigurationError(f"circuit {name!r} exists; it cannot be by key and not")
+            again = owner is not None and owner == self._owners.get(name)
+            again = again and "<lambda>" not in (owner or "")
+            if name in self._declared and not again:
+                self._check_same(name, options)
+            entry = self._fitting(name, settings, again)
             if owner is not None:
                 self._owners.setdefault(name, owner)
-            self._declared[name] = dict(options)
+            self._declared[name] = options
             entry.reconfigure(settings)
             return entry
 
@@ -120,7 +118,7 @@ class Circuits(Homed):
         """
         with self._lock:
             for name, options in overrides.items():
-                CircuitSettings.of(_values(options), f"circuit {name!r}")
+                CircuitSettings.check(_values(options), f"circuit {name!r}")
             effective = {
                 name: self._effective(name, self._declared.get(name, {}), overrides)
                 for name in self._entries
@@ -137,8 +135,9 @@ class Circuits(Homed):
             only_near: leave out names that resemble no circuit: those may be yet to come.
         """
         known = list(self._entries)
+        meant = {setting for name in known for setting in (name, as_variable(name).lower())}
         for name in self._overrides:
-            if name not in self._entries and (near(name, known) or not only_near):
+            if name not in meant and (near(name, known) or not only_near):
                 warnings.warn(
                     f"settings for circuit {name!r}, which does not exist"
                     f"{did_you_mean(name, known)}",
@@ -149,7 +148,7 @@ class Circuits(Homed):
     def origins(self, name: str) -> dict[str, tuple[Any, str]]:
         """Return `{setting: (value in force, where it came from)}` of a circuit."""
         settings = self._entries[name].settings
-        declared, overridden = self._declared.get(name, {}), self._overrides.get(name, {})
+        declared, overridden = self._declared.get(name, {}), _over(self._overrides, name)
         found = {}
         for field in sorted(_NUMBERS):
             source = "decorator" if field in declared else "default"
@@ -185,6 +184,18 @@ class Circuits(Homed):
                 self._entries[name] = self._new(name, self._effective(name, {}))
             return self._entries[name]
 
+    def _fitting(
+        self, name: str, settings: CircuitSettings, again: bool
+    ) -> Circuit | CircuitFamily:
+        """Return the entry, new if there is none, or if its function became by key or not."""
+        entry = self._entries.get(name)
+        if entry is not None and isinstance(entry, CircuitFamily) == (settings.key is not None):
+            return entry
+        if entry is not None and not again:
+            raise ConfigurationError(f"circuit {name!r} exists; it cannot be by key and not")
+        entry = self._entries[name] = self._new(name, settings)
+        return entry
+
     def _new(self, name: str, settings: CircuitSettings) -> Circuit | CircuitFamily:
         kind = Circuit if settings.key is None else CircuitFamily
         return kind(name, settings, self._runtime)
@@ -192,19 +203,25 @@ class Circuits(Homed):
     def _effective(
         self, name: str, options: Options, overrides: Overrides | None = None
     ) -> CircuitSettings:
-        over = (self._overrides if overrides is None else overrides).get(name, {})
+        over = _over(self._overrides if overrides is None else overrides, name)
         return CircuitSettings.of({**options, **_values(over)}, f"circuit {name!r}")
 
-    def _check_same(self, name: str, options: Options, owner: str | None) -> None:
+    def _check_same(self, name: str, options: Options) -> None:
         before = self._declared[name]
-        again = owner is not None and owner == self._owners.get(name) and "<lambda>" not in owner
-        if again or CircuitSettings(**before) == CircuitSettings(**options):
+        if CircuitSettings(**before) == CircuitSettings(**options):
             return
         where = f" by {self._owners[name]}" if name in self._owners else ""
         raise ConfigurationError(
             f"circuit {name!r} is described{where} with {_shown(before)}, "
             f"and here with {_shown(options)}: give both the same arguments, or another name"
         )
+
+
+def _over(overrides: Overrides, name: str) -> Mapping[str, tuple[Any, str]]:
+    """Return a circuit's overrides; the environment names it as far as variables can spell."""
+    spelled = overrides.get(as_variable(name).lower(), {})
+    from_environment = {key: value for key, value in spelled.items() if value[1] == ENVIRONMENT}
+    return {**overrides.get(name, {}), **from_environment}
 
 
 def _values(options: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from resilience.core.checks import number, seconds, share, whole
+from resilience.core.checks import duration, number, seconds, share, whole
 from resilience.core.classify import Matcher, as_matcher
 from resilience.core.names import did_you_mean
 from resilience.errors import ConfigurationError, UnknownSettingError
@@ -72,15 +72,7 @@ class CircuitSettings:
             if value is not None or name not in _OPTIONAL:
                 # Frozen: what a check returns is the value in its own type (list -> tuple).
                 object.__setattr__(self, name, check(name, value))
-        self._check_together()
-
-    def _check_together(self) -> None:
-        _at_most(
-            "success_threshold", self.success_threshold, "half_open_calls", self.half_open_calls
-        )
-        if self.window_calls is not None:
-            for name in ("failure_threshold", "min_calls"):
-                _at_most(name, getattr(self, name) or 0, "window_calls", self.window_calls)
+        _check_together({name: getattr(self, name) for name in _CHECKS})
 
     @property
     def calls_to_judge(self) -> int:
@@ -100,16 +92,39 @@ class CircuitSettings:
             UnknownSettingError: an option has no such name; says near names.
             ConfigurationError: a value is out of range.
         """
+        cls._check_names(options, subject)
+        try:
+            return cls(**options)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{subject}: {error}") from None
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], subject: str) -> None:
+        """Refuse what is wrong in `options` whatever the circuit's decorator says.
+
+        Raises:
+            UnknownSettingError: an option has no such name; says near names.
+            ConfigurationError: a value is out of range, or does not fit another one given.
+        """
+        cls._check_names(options, subject)
+        if "key" in options:
+            raise ConfigurationError(f"{subject}: key= can only be given to @circuit")
+        try:
+            for name, value in options.items():
+                if value is not None or name not in _OPTIONAL:
+                    _CHECKS[name](name, value)
+            _check_together(options)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{subject}: {error}") from None
+
+    @classmethod
+    def _check_names(cls, options: Mapping[str, Any], subject: str) -> None:
         known = [field.name for field in fields(cls)]
         for name in options:
             if name not in known:
                 raise UnknownSettingError(
                     f"{subject}: unknown setting {name!r}{did_you_mean(name, known)}"
                 )
-        try:
-            return cls(**options)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{subject}: {error}") from None
 
 
 def _above_zero_share(setting: str, value: Any) -> float:
@@ -126,13 +141,20 @@ def _function(setting: str, value: Any) -> Callable[..., Any]:
     raise ConfigurationError(f"{setting}={value!r}: give a function")
 
 
-def _at_most(name: str, value: int, limit_name: str, limit: int) -> None:
-    if value > limit:
-        raise ConfigurationError(
-            f"{name}={value} is above {limit_name}={limit}: it could never be reached"
-        )
+def _check_together(given: Mapping[str, Any]) -> None:
+    for name, limit_name in _NEVER_ABOVE:
+        value, limit = given.get(name), given.get(limit_name)
+        if value is not None and limit is not None and value > limit:
+            raise ConfigurationError(
+                f"{name}={value} is above {limit_name}={limit}: it could never be reached"
+            )
 
 
+_NEVER_ABOVE = (
+    ("success_threshold", "half_open_calls"),
+    ("failure_threshold", "window_calls"),
+    ("min_calls", "window_calls"),
+)
 _OPTIONAL = {
     "min_calls", "window_calls", "slow_call_duration", "half_open_timeout", "on_result", "key",
 }  # fmt: skip
@@ -142,7 +164,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "min_calls": whole,
     "window": seconds,
     "window_calls": whole,
-    "slow_call_duration": number,
+    "slow_call_duration": duration,
     "slow_call_rate": _above_zero_share,
     "reset_timeout": seconds,
     "reset_timeout_multiplier": _factor,
@@ -150,7 +172,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "half_open_calls": whole,
     "success_threshold": whole,
     "half_open_timeout": seconds,
-    "ramp": number,
+    "ramp": duration,
     "on": as_matcher,
     "ignore": as_matcher,
     "on_result": _function,

@@ -1,21 +1,22 @@
 """The states of a circuit: pure, told the time, without locks or I/O.
 
 A state admits a call by giving it a permit, and hears of the outcome by that permit. While a
-circuit is closed the permit is the window's `tick`, so a success is counted by calling it;
-`Trial` and `PASSED` are callable for the same reason, and do nothing.
+circuit is closed the permit is the window's `tick`, so a success is counted by taking
+its next number; `Trial` and `PASSED` are iterators for the same reason, and count nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from itertools import repeat
 from random import Random
 
 from resilience.circuits.settings import CircuitSettings
 from resilience.core.window import Counts, CountWindow, TimeWindow, Window
 
-Permit = Callable[[], object]
+Permit = Iterator[object]
 
 FIRST_SHARE = 0.1  # of calls, admitted at the start of a ramp
 
@@ -39,8 +40,8 @@ class Outcome(Enum):
     NEUTRAL = 3
 
 
-def PASSED() -> None:  # noqa: N802 - a constant that has to be callable
-    """Permit of a call whose outcome concerns nobody."""
+PASSED: Permit = repeat(None)
+"""Permit of a call whose outcome concerns nobody."""
 
 
 class Closed:
@@ -105,7 +106,10 @@ class Trial:
         self.state = state
         self.expires = expires
 
-    def __call__(self) -> None:
+    def __iter__(self) -> Trial:
+        return self
+
+    def __next__(self) -> None:
         """Stand in for a window's tick: a trial that ends late counts nowhere."""
 
 

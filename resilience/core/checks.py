@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 from resilience.errors import ConfigurationError
@@ -25,23 +26,21 @@ def number(
 ) -> float:
     """Return `value` as a finite float in [least, most], and > `above` where that is given.
 
-    Durations may be `timedelta`; they become seconds.
-
     Raises:
         ConfigurationError: it is no number, or out of range.
     """
-    given = value.total_seconds() if isinstance(value, timedelta) else value
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if (
         is_number
-        and isfinite(given)
-        and least <= given <= most
-        and (above is None or given > above)
+        and abs(value) <= sys.float_info.max  # not so: nan, infinities, ints beyond all floats
+        and least <= value <= most
+        and (above is None or value > above)
     ):
-        return float(given)
-    floor = f"> {above:g}" if above is not None else f">= {least:g}"
+        return float(value)
+    floor = f" >= {least:g}" if above is None else f" > {above:g}"
+    floor = "" if least == -inf else floor
     ceiling = "" if most == inf else f" and <= {most:g}"
-    raise ConfigurationError(f"{setting}={value!r}: give a number {floor}{ceiling}")
+    raise ConfigurationError(f"{setting}={value!r}: give a number{floor}{ceiling}")
 
 
 def share(setting: str, value: Any) -> float:
@@ -51,7 +50,23 @@ def share(setting: str, value: Any) -> float:
 
 def seconds(setting: str, value: Any) -> float:
     """Return `value` if it is a duration above 0 s (a number, or a `timedelta`)."""
-    return number(setting, value, above=0.0)
+    return number(setting, _in_seconds(value), above=0.0)
+
+
+def duration(setting: str, value: Any) -> float:
+    """Return `value` if it is a duration of 0 s or more (a number, or a `timedelta`)."""
+    return number(setting, _in_seconds(value))
+
+
+def _in_seconds(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def flag(setting: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError(f"{setting}={value!r}: give true or false")
 
 
 def text(setting: str, value: Any, *, longest: int = 200) -> str:

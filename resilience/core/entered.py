@@ -39,6 +39,10 @@ class Entered(Generic[T]):
                 index = next((i for i in newest if self._taken[i][1] == runner), newest[0])
             return self._taken.pop(index)[2]
 
+    def after_fork(self) -> None:
+        """Replace the lock; the forking frame's own blocks are still to be left."""
+        self._lock = Lock()
+
 
 def _runner() -> int:
     """Return what tells this task, or outside of tasks this thread, from others."""

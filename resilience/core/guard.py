@@ -181,7 +181,8 @@ def name_of(call: Any) -> str:
     while hasattr(call, "func") and not hasattr(call, "__qualname__"):
         call = call.func
     named = call if hasattr(call, "__qualname__") else type(call)
-    return f"{named.__module__}.{named.__qualname__}"
+    module = getattr(named, "__module__", None) or "builtins"  # `str.upper` has none
+    return f"{module}.{named.__qualname__}"
 
 
 def explain(target: Any) -> str:

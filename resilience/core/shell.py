@@ -2,19 +2,20 @@
 
 A gate decides and counts, and knows nothing of sync and async; only this file does. The four
 `guard_*` are the hot path. They read the gate's `tick` once: it is the permit while the gate
-stands open, and counting a success is calling it. Otherwise `admit` gives a permit or raises.
+stands open, and counting a success is taking its next number. Otherwise `admit` gives a permit
+or raises.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from types import CoroutineType
 from typing import Any, Protocol
 
 from resilience.core.items import relayed
 
 Call = Callable[..., Any]
-Permit = Callable[[], object]
+Permit = Iterator[object]
 
 
 class Gate(Protocol):
@@ -54,7 +55,8 @@ def guard_sync(gate: Gate, call: Call) -> Call:
             permit = gate.admit()
         started = clock()
         try:
-            result = call(*args, **kwargs)
+            # Passing on keywords where there are none would cost the making of a dict.
+            result = call(*args, **kwargs) if kwargs else call(*args)
         except BaseException as error:
             gate.failed(permit, started, error)
             raise
@@ -64,7 +66,7 @@ def guard_sync(gate: Gate, call: Call) -> Call:
             and ended - started <= gate.slow_after
             and type(result) is not coroutine
         ):
-            permit()
+            next(permit)
             return result
         if type(result) is coroutine:
             return finish(gate, permit, started, result)
@@ -83,12 +85,12 @@ def guard_async(gate: Gate, call: Call) -> Call:
             permit = gate.admit()
         started = clock()
         try:
-            result = await call(*args, **kwargs)
+            result = await (call(*args, **kwargs) if kwargs else call(*args))
         except BaseException as error:
             gate.failed(permit, started, error)
             raise
         if (ended := clock()) < gate.attention and ended - started <= gate.slow_after:
-            permit()
+            next(permit)
         else:
             gate.succeeded(permit, started, ended, result)
         return result
@@ -179,6 +181,18 @@ class _Run:
         self._gate.failed(self._permit, self._gate.monotonic(), GeneratorExit())
 
 
+def _as_object(error: Any, value: Any = None, traceback: Any = None) -> BaseException:
+    """Return the one exception that the arguments of `throw` mean: a class, an object, or both."""
+    thrown: BaseException
+    if isinstance(value, BaseException):
+        thrown = value
+    elif isinstance(error, BaseException):
+        thrown = error
+    else:
+        thrown = error() if value is None else error(value)
+    return thrown if traceback is None else thrown.with_traceback(traceback)
+
+
 class _GatedItems(Generator[Any, Any, Any]):
     """A generator whose steps are told to a gate."""
 
@@ -191,9 +205,9 @@ class _GatedItems(Generator[Any, Any, Any]):
             return self._items.send(value)
 
     def throw(self, error: Any, *rest: Any) -> Any:
-        self._run.thrown = error
+        self._run.thrown = thrown = _as_object(error, *rest)
         with self._run:
-            return self._items.throw(error, *rest)
+            return self._items.throw(thrown)
 
     def close(self) -> None:
         self._run.abandoned()
@@ -212,9 +226,9 @@ class _GatedAsyncItems(AsyncGenerator[Any, Any]):
             return await self._items.asend(value)
 
     async def athrow(self, error: Any, *rest: Any) -> Any:
-        self._run.thrown = error
+        self._run.thrown = thrown = _as_object(error, *rest)
         with self._run:
-            return await self._items.athrow(error, *rest)
+            return await self._items.athrow(thrown)
 
     async def aclose(self) -> None:
         self._run.abandoned()

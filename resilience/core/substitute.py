@@ -6,7 +6,17 @@ What decides (`Substitute`) knows nothing of sync and async; only this file does
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from itertools import chain
 from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
@@ -45,17 +55,24 @@ class Substitute(Protocol):
 
 
 def replace_sync(layer: Substitute, call: Call) -> Call:
-    """Return `call` with its failures answered."""
+    """Return `call` with its failures answered.
+
+    Where it returns coroutines, so do its answers once that is known: its callers await them.
+    """
     remembers = layer.remembers()
+    is_awaited = False
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        nonlocal is_awaited
         try:
             result = call(*args, **kwargs)
         except Exception as error:
             if not layer.handles(error):
                 raise
-            return _answer(layer, error, args, kwargs)
+            answer = _answer_async if is_awaited else _answer
+            return answer(layer, error, args, kwargs)
         if type(result) is CoroutineType:
+            is_awaited = True
             return _finish(layer, result, args, kwargs)
         if remembers:
             layer.remember(args, kwargs, result)
@@ -105,8 +122,7 @@ def replace_generator(layer: Substitute, call: Call) -> Call:
         except Exception as error:
             if not layer.handles(error):
                 raise
-            yield from _answer(layer, error, args, kwargs)
-            return None
+            return (yield from _answer(layer, error, args, kwargs, _begun))
         return (yield from _Resumed(items, first))
 
     return guarded
@@ -130,6 +146,21 @@ class _Resumed(Generator[Any, Any, Any]):
 
     def close(self) -> None:
         self._items.close()
+
+
+def _begun(answer: Iterable[Any]) -> Iterator[Any]:
+    """Return the items of `answer`, begun, so that a source which cannot begin has failed."""
+    items = iter(answer)
+    try:
+        first = next(items)
+    except StopIteration as end:
+        return _ended(end.value)
+    return _Resumed(items, first) if isinstance(items, Generator) else chain((first,), items)
+
+
+def _ended(value: Any) -> Generator[Any, Any, Any]:
+    return value
+    yield
 
 
 def replace_async_generator(layer: Substitute, call: Call) -> Call:
@@ -157,7 +188,7 @@ class _ReplacedItems(AsyncGenerator[Any, Any]):
         except Exception as error:
             if begun or isinstance(error, StopAsyncIteration) or not self._layer.handles(error):
                 raise
-            self._items = _each(await _answer_async(self._layer, error, *self._call))
+            self._items = await _answer_async(self._layer, error, *self._call, _begun_async)
         return await anext(self._items)
 
     async def athrow(self, *error: Any) -> Any:
@@ -177,7 +208,43 @@ async def _each(answer: Any) -> AsyncGenerator[Any, Any]:
             yield item
 
 
-def _answer(layer: Substitute, error: Exception, args: Args, kwargs: Kwargs) -> Any:
+async def _begun_async(answer: Any) -> AsyncGenerator[Any, Any]:
+    """Return the items of `answer`, begun, as `_begun` does."""
+    items = answer if isinstance(answer, AsyncGenerator) else _each(answer)
+    try:
+        first = await anext(items)
+    except StopAsyncIteration:
+        return _each(())
+    return _ResumedAsync(items, first)
+
+
+class _ResumedAsync(AsyncGenerator[Any, Any]):
+    """An async generator whose first item was taken already, and is given again."""
+
+    def __init__(self, items: AsyncGenerator[Any, Any], first: Any) -> None:
+        self._items = items
+        self._first: tuple[Any, ...] = (first,)
+
+    async def asend(self, value: Any) -> Any:
+        if self._first:
+            (first,), self._first = self._first, ()
+            return first
+        return await self._items.asend(value)
+
+    async def athrow(self, *error: Any) -> Any:
+        return await self._items.athrow(*error)
+
+    async def aclose(self) -> None:
+        await self._items.aclose()
+
+
+def _answer(
+    layer: Substitute,
+    error: Exception,
+    args: Args,
+    kwargs: Kwargs,
+    begin: Callable[[Any], Any] = lambda answer: answer,
+) -> Any:
     """Return the first answer there is; without one, raise the last source's error."""
     failure: Exception = error
     try:
@@ -185,6 +252,9 @@ def _answer(layer: Substitute, error: Exception, args: Args, kwargs: Kwargs) -> 
             try:
                 result = attempt.get()
                 _refuse_awaitable(attempt, result)
+                result = begin(result)
+            except DecorationError as misuse:
+                raise misuse from error  # a mistake in the code, which no next source may hide
             except Exception as latest:
                 failure = latest
                 continue
@@ -197,7 +267,13 @@ def _answer(layer: Substitute, error: Exception, args: Args, kwargs: Kwargs) -> 
         del failure  # else the frame and the exception keep each other alive
 
 
-async def _answer_async(layer: Substitute, error: Exception, args: Args, kwargs: Kwargs) -> Any:
+async def _answer_async(
+    layer: Substitute,
+    error: Exception,
+    args: Args,
+    kwargs: Kwargs,
+    begin: Callable[[Any], Awaitable[Any]] | None = None,
+) -> Any:
     """Return the first answer there is, awaited where it can be."""
     failure: Exception = error
     try:
@@ -206,6 +282,8 @@ async def _answer_async(layer: Substitute, error: Exception, args: Args, kwargs:
                 result = attempt.get()
                 if hasattr(result, "__await__"):
                     result = await result
+                if begin is not None:
+                    result = await begin(result)
             except Exception as latest:
                 failure = latest
                 continue

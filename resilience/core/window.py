@@ -1,13 +1,13 @@
 """Counting calls and failures over the last seconds, or the last calls.
 
-A success costs one call of `tick`: no lock, no allocation, exact with and without the GIL.
+A success takes the next number of `tick`: no lock, no allocation, exact with and without the GIL.
 Everything else is asked with the owner's lock held.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import count
 from math import inf
 from typing import NamedTuple, Protocol
@@ -33,16 +33,16 @@ class Tally:
     __slots__ = ("_looks", "tick")
 
     def __init__(self) -> None:
-        self.tick: Callable[[], int] = count().__next__
+        self.tick: Iterator[int] = count()
         self._looks = 0
 
     def take(self) -> int:
         """Count one call and return its position, from 0; the owner's lock is held."""
-        return self.tick() - self._looks
+        return next(self.tick) - self._looks
 
     def value(self) -> int:
         """Return how many were counted; the owner's lock is held."""
-        value = self.tick() - self._looks
+        value = next(self.tick) - self._looks
         self._looks += 1
         return value
 
@@ -50,7 +50,7 @@ class Tally:
 class Window(Protocol):
     """What a closed circuit asks of its window."""
 
-    tick: Callable[[], int]
+    tick: Iterator[int]
     until: float  # monotonic seconds from which the window wants to be asked again
 
     def record(self, now: float, failed: bool, slow: bool) -> None:
@@ -80,7 +80,7 @@ class TimeWindow:
     def record(self, now: float, failed: bool, slow: bool) -> None:
         """Count one call into the present bucket."""
         self._roll(now)
-        self._tally.tick()
+        next(self._tally.tick)
         self._now[0] += failed
         self._now[1] += slow
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from resilience import signals
 from resilience.core import degraded, substitute
-from resilience.core.checks import seconds
+from resilience.core.checks import flag, seconds
 from resilience.core.classify import as_matcher, is_client_error, matches
 from resilience.core.guard import Guard
 from resilience.core.kinds import Kind
+from resilience.core.names import shown
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
-from resilience.strategies.sources import Source
+from resilience.strategies.sources import Source, fresh
 from resilience.strategies.stale import LastAnswers
 
 _SHELLS = {
@@ -56,12 +57,13 @@ class FallbackLayer:
             raise ConfigurationError(
                 "@fallback needs something to answer with: a value, a function, or stale_for="
             )
-        made = [each if isinstance(each, Source) else Source(each) for each in sources]
+        # Of its own: a source learns what the function it stands in for takes.
+        made = [each.copy() if isinstance(each, Source) else Source(each) for each in sources]
         self._sources = sorted(made, key=lambda source: source.priority)
         self._runtime = runtime
         self._on = as_matcher("on", on)
         self._ignore = as_matcher("ignore", ignore)
-        self._cascade = cascade
+        self._cascade = flag("cascade", cascade)
         self.kept = None if stale_for is None else LastAnswers(seconds("stale_for", stale_for))
         self._component = ""
 
@@ -87,7 +89,14 @@ class FallbackLayer:
             yield f"stale_for = {self.kept.age}  (decorator)"
         for source in self._sources:
             yield f"source {source.name}  (decorator)"
-        yield f"cascade = {self._cascade}"
+        rest = (
+            ("on", self._on, Exception),
+            ("ignore", self._ignore, ()),
+            ("cascade", self._cascade, True),
+        )
+        for name, value, default in rest:
+            origin = "default" if value == default else "decorator"
+            yield f"{name} = {shown(value)}  ({origin})"
 
     def remembers(self) -> bool:
         """Tell whether good answers are to be kept."""
@@ -116,7 +125,7 @@ class FallbackLayer:
         if self.kept is not None:
             found = self.kept.find(args, kwargs, self._runtime.clock.monotonic())
             if found is not None:
-                yield substitute.Attempt("stale", partial(next, iter(found)))
+                yield substitute.Attempt("stale", partial(fresh, *found))
         for source in self._sources if self._cascade else self._sources[:1]:
             yield substitute.Attempt(source.name, partial(source.answer, error, args, kwargs))
 

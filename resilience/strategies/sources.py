@@ -7,13 +7,15 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from copy import deepcopy
 from functools import partial
 from inspect import Parameter, Signature
+from math import inf
 from typing import Any
 
+from resilience.core.checks import number, text
 from resilience.core.guard import Guard, name_of
 from resilience.core.kinds import Kind, kind_of
 from resilience.errors import DecorationError
 
-_CONTAINERS = (list, dict, set, bytearray)
+CONTAINERS = (list, dict, set, bytearray)
 _MISMATCH = {
     Kind.SYNC: (Kind.ASYNC, Kind.ASYNC_GENERATOR, Kind.GENERATOR),
     Kind.ASYNC: (Kind.GENERATOR, Kind.ASYNC_GENERATOR),
@@ -21,6 +23,7 @@ _MISMATCH = {
     Kind.ASYNC_GENERATOR: (Kind.ASYNC,),
 }
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Source:
@@ -33,16 +36,23 @@ class Source:
         name: what events call it; default: the function's name, or "value".
     """
 
-    __slots__ = ("_takes_error", "name", "priority", "source")
+    __slots__ = ("_other", "_own", "_takes_error", "name", "priority", "source")
 
     def __init__(self, source: Any, priority: float = 0, name: str | None = None) -> None:
         self.source = source.__func__ if isinstance(source, classmethod) else source
-        self.priority = priority
-        self.name = name or (name_of(self.source) if callable(self.source) else "value")
+        self.priority = number("priority", priority, least=-inf)
+        own_name = name_of(self.source) if callable(self.source) else "value"
+        self.name = own_name if name is None else text("name", name)
         self._takes_error = False
+        self._own: Signature | None = None
+        self._other: Signature | None = None  # of the function it stands in for
 
     def __repr__(self) -> str:
         return f"Source({self.source!r}, priority={self.priority!r}, name={self.name!r})"
+
+    def copy(self) -> Source:
+        """Return the same source, not yet checked against any function."""
+        return Source(self.source, self.priority, self.name)
 
     def check(self, guard: Guard) -> None:
         """Refuse a source that could not stand in for the guard's function.
@@ -65,9 +75,23 @@ class Source:
         """Return the answer, as the function gives it or as a copy of the value."""
         if not callable(self.source):
             return fresh(self.source)
-        if self._takes_error and "error" not in kwargs:
-            return self.source(*args, **kwargs, error=error)
-        return self.source(*args, **kwargs)
+        given = {"error": error} if self._takes_error and "error" not in kwargs else {}
+        args, kwargs = self._fitted(args, kwargs, given)
+        return self.source(*args, **kwargs, **given)
+
+    def _fitted(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], given: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the call's arguments, by position where the source has other names for them."""
+        if not kwargs or self._own is None or self._other is None:
+            return args, kwargs
+        try:
+            self._own.bind(*args, **kwargs, **given)
+        except TypeError:
+            bound = self._other.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return bound.args, bound.kwargs
+        return args, kwargs
 
     def _check_value(self, guard: Guard) -> None:
         wanted: tuple[type, ...] = (Iterable,)
@@ -82,19 +106,12 @@ class Source:
 
     def _check_signature(self, guard: Guard) -> None:
         own, other = _signature(self.source), _signature(guard.call)
+        self._own, self._other = own, other
         if own is None:
             return
         error = own.parameters.get("error")
         taken = other is not None and "error" in other.parameters
-        self._takes_error = (
-            error is not None
-            and not taken
-            and error.kind
-            in (
-                Parameter.KEYWORD_ONLY,
-                Parameter.POSITIONAL_OR_KEYWORD,
-            )
-        )
+        self._takes_error = error is not None and not taken and error.kind in _BY_NAME
         if other is None:
             return
         given = {"error": None} if self._takes_error else {}
@@ -110,7 +127,7 @@ class Source:
 
 def fresh(value: Any) -> Any:
     """Return `value`, or a copy of it if it is a container that its reader could change."""
-    return deepcopy(value) if isinstance(value, _CONTAINERS) else value
+    return deepcopy(value) if isinstance(value, CONTAINERS) else value
 
 
 def _signature(call: Callable[..., Any]) -> Signature | None:

@@ -9,10 +9,9 @@ from copy import copy
 from threading import Lock
 from typing import Any
 
-from resilience.strategies.sources import fresh
+from resilience.strategies.sources import CONTAINERS
 
 MOST = 1000
-_CONTAINERS = (list, dict, set, bytearray)
 
 
 class LastAnswers:
@@ -34,14 +33,16 @@ class LastAnswers:
         _all.add(self)
 
     def keep(self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any, now: float) -> None:
-        """Remember a good answer."""
+        """Remember a good answer, unless it is read only once (an iterator)."""
+        if hasattr(answer, "__next__") or hasattr(answer, "__anext__"):
+            return
         try:
             key = _key(args, kwargs)
             hash(key)
-        except TypeError:
+            # A copy, so that the caller may go on working with its own list.
+            kept = copy(answer) if isinstance(answer, CONTAINERS) else answer
+        except Exception:  # other people's `__hash__` and `__copy__` spoil no good answer
             return
-        # A copy, so that the caller may go on working with its own list.
-        kept = copy(answer) if isinstance(answer, _CONTAINERS) else answer
         with self._lock:
             self._answers[key] = (now, kept)
             self._answers.move_to_end(key)
@@ -49,13 +50,14 @@ class LastAnswers:
                 self._answers.popitem(last=False)
 
     def find(self, args: tuple[Any, ...], kwargs: dict[str, Any], now: float) -> tuple[Any] | None:
-        """Return `(answer,)` if there is one that is young enough."""
+        """Return `(answer,)` if there is one that is young enough; to be copied by who uses it."""
         try:
+            key = _key(args, kwargs)
             with self._lock:
-                at, answer = self._answers[_key(args, kwargs)]
-        except (KeyError, TypeError):
+                at, answer = self._answers[key]
+        except Exception:  # other people's `__hash__`, too
             return None
-        return (fresh(answer),) if now - at < self.age else None
+        return (answer,) if now - at < self.age else None
 
     def after_fork(self) -> None:
         """Replace the lock; one held at the fork stays locked for ever."""

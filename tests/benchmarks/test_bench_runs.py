@@ -21,7 +21,7 @@ from benchmarks.report import (
     ratio,
     verdicts,
 )
-from benchmarks.rounds import PASSES, Subject, Timing, time_rounds
+from benchmarks.rounds import Subject, Timing, time_rounds
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,7 +59,9 @@ def test_a_sample_is_the_time_per_call_net_of_the_loop() -> None:
     timer = FakeTimer()
     subject = Subject("work", loops.plain(timer.costing(100), timer))
 
-    [timing] = time_rounds([subject], lambda calls: calls * 10, rounds=3, sample_ns=50_000, seed=1)
+    [timing] = time_rounds(
+        [subject], lambda calls: calls * 10, rounds=3, passes=2, pass_ns=50_000, seed=1
+    )
 
     assert timing.samples == (90.0, 90.0, 90.0)
     assert timing.median == 90.0
@@ -105,11 +107,11 @@ def test_the_best_pass_of_a_round_counts() -> None:
         return calls * (100 if len(calls_made) == 1 else next(costs))
 
     [timing] = time_rounds(
-        [Subject("work", loop)], lambda calls: 0, rounds=4, sample_ns=6_400, seed=1
+        [Subject("work", loop)], lambda calls: 0, rounds=4, passes=3, pass_ns=6_400, seed=1
     )
 
     assert timing.samples == (100.0,) * 4
-    assert len(calls_made) == 1 + 4 * PASSES
+    assert len(calls_made) == 1 + 4 * 3
 
 
 def test_rounds_interleave_in_an_order_given_by_the_seed() -> None:
@@ -123,12 +125,12 @@ def test_rounds_interleave_in_an_order_given_by_the_seed() -> None:
             return calls
 
         subjects = [Subject(name, partial(loop, name)) for name in "abcdef"]
-        time_rounds(subjects, lambda calls: calls, rounds=2, sample_ns=64, seed=seed)
+        time_rounds(subjects, lambda calls: calls, rounds=2, passes=3, pass_ns=64, seed=seed)
         return seen[len(subjects) :]  # without the calibration
 
     first = order(1)
     passes = [first[at : at + 6] for at in range(0, len(first), 6)]
-    assert [sorted(each) for each in passes] == [list("abcdef")] * 2 * PASSES
+    assert [sorted(each) for each in passes] == [list("abcdef")] * 2 * 3
     assert len({tuple(each) for each in passes}) > 1
     assert first == order(1)
     assert first != order(2)

@@ -1,6 +1,5 @@
 """When the window is judged: after successes too, and by what is in force at that moment."""
 
-import random
 from collections.abc import Generator
 from typing import Any
 
@@ -21,18 +20,6 @@ class Pause:
 async def paused() -> str:
     """Answer when the test resumes this call."""
     return await Pause()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """Give a clock that only moves when the test says so."""
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> System:
-    """Give a system of its own, on the manual clock."""
-    return System(clock=clock, random=random.Random(3))
 
 
 def succeed(circuit: Circuit, times: int = 1) -> None:

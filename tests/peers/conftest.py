@@ -1,14 +1,13 @@
 """Fixtures for the tests of what other packages get wrong."""
 
-import random
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from resilience.testing import ManualClock
 
-from resilience import Circuit, Event, System
+from resilience import Circuit
+from resilience.testing import ManualClock
 
 CircuitMove = Callable[[Circuit], None]
 
@@ -56,27 +55,6 @@ class Running:
 def begin() -> type[Running]:
     """Give what begins a call in a circuit."""
     return Running
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """Give a clock that only moves when the test says so."""
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> System:
-    """Give a system of its own, on the manual clock, with seeded jitter."""
-    return System(clock=clock, random=random.Random(20))
-
-
-@pytest.fixture
-def events(system: System) -> Iterator[list[Event]]:
-    """Give the list that every event of the system is added to."""
-    seen: list[Event] = []
-    unsubscribe = system.on_event(seen.append)
-    yield seen
-    unsubscribe()
 
 
 @pytest.fixture

@@ -101,6 +101,22 @@ def test_an_old_block_does_not_settle_another_threads_trial(
         assert circuit.state == "closed"
 
 
+def test_blocks_of_one_thread_may_be_left_in_any_order(
+    circuit: Circuit, trip: CircuitMove, due: CircuitMove
+) -> None:
+    """Two suspended generators hold a block each: the older one is left first."""
+    old, trial = dependency(circuit), dependency(circuit)
+    next(old)
+    trip(circuit)
+    due(circuit)
+    next(trial)
+
+    next(old, None)
+    assert circuit.state == "half_open"
+    next(trial, None)
+    assert circuit.state == "closed"
+
+
 def test_an_old_block_does_not_settle_another_tasks_trial(
     circuit: Circuit, trip: CircuitMove, due: CircuitMove
 ) -> None:

@@ -2,14 +2,13 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
 
-from resilience import Circuit, CircuitOpenError, System
-
-CircuitMove = Callable[[Circuit], None]
+from resilience import CircuitOpenError, System
 
 
 def failing(items: int) -> Generator[int, None, None]:
@@ -130,8 +129,24 @@ def test_close_reaches_a_wrapped_generator_and_is_no_failure(system: System) -> 
     guarded.close()
 
     assert log == ["cleaned up"]
-    assert system.circuits["echo"].snapshot().failures == 0
     assert system.circuits["echo"].state == "closed"
+
+
+def test_an_error_of_the_cleanup_reaches_who_closes(system: System) -> None:
+    """`close` is passed on, not left to the garbage collector, which would hide this error."""
+
+    @system.circuit("stream")
+    def stream() -> Generator[int, None, None]:
+        try:
+            yield 1
+        finally:
+            raise LookupError("in the cleanup")
+
+    guarded = stream()
+    next(guarded)
+
+    with pytest.raises(LookupError, match="cleanup"):
+        guarded.close()
 
 
 def test_asend_and_athrow_reach_a_wrapped_async_generator(system: System) -> None:
@@ -167,44 +182,36 @@ def test_aclose_reaches_a_wrapped_async_generator_and_is_no_failure(system: Syst
     assert system.circuits["echo"].state == "closed"
 
 
-def test_a_trial_generator_that_is_left_early_gives_its_place_back(
-    system: System, trip: CircuitMove, due: CircuitMove
-) -> None:
-    """A half-read stream in half-open does not block the next trial."""
-    stream = system.circuit("stream", half_open_calls=1, success_threshold=1)(failing)
-    circuit = system.circuits["stream"]
-    trip(circuit)
-    due(circuit)
-    half_read = stream(3)
-    next(half_read)
-    with pytest.raises(CircuitOpenError):
-        circuit.call(int)
-
-    half_read.close()
-
-    assert circuit.call(int) == 0
-    assert circuit.state == "closed"
-
-
-def test_a_trial_async_generator_that_is_left_early_gives_its_place_back(
-    system: System, trip: CircuitMove, due: CircuitMove
-) -> None:
-    """The same with `aclose`."""
-    stream = system.circuit("stream", half_open_calls=1, success_threshold=1)(failing_async)
-    circuit = system.circuits["stream"]
-    trip(circuit)
-    due(circuit)
+def test_a_readers_error_is_no_failure_of_the_generator(system: System) -> None:
+    """What the block of a dependency raises is thrown into it, and is not its own failure."""
+    resource = contextmanager(system.circuit("a", failure_threshold=1)(echo))
+    async_resource = asynccontextmanager(system.circuit("b", failure_threshold=1)(echo_async))
 
     async def main() -> None:
-        half_read = stream(3)
-        await anext(half_read)
-        with pytest.raises(CircuitOpenError):
-            circuit.call(int)
-        await half_read.aclose()
+        async with async_resource([]):
+            raise OSError("the reader's")
 
-    asyncio.run(main())
-    assert circuit.call(int) == 0
-    assert circuit.state == "closed"
+    with pytest.raises(OSError, match="reader"), resource([]):
+        raise OSError("the reader's")
+    with pytest.raises(OSError, match="reader"):
+        asyncio.run(main())
+
+    for circuit in system.circuits:
+        assert circuit.state == "closed"
+
+
+@pytest.mark.parametrize("thrown", [OSError, OSError("the reader's")], ids=["class", "object"])
+def test_an_error_thrown_in_is_no_failure_of_the_generator(
+    system: System, thrown: OSError | type[OSError]
+) -> None:
+    """`throw` takes a class as well as an exception."""
+    guarded = system.circuit("echo", failure_threshold=1)(echo)([])
+    next(guarded)
+
+    with pytest.raises(OSError):  # noqa: PT011 - the class has no text to match
+        guarded.throw(thrown)
+
+    assert system.circuits["echo"].state == "closed"
 
 
 def test_wrapped_generators_keep_their_kind(system: System) -> None:

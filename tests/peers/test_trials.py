@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import pytest
@@ -165,5 +165,56 @@ def test_a_rejection_by_an_inner_circuit_is_no_trial_result(
         circuit.call(inner.call, int)
 
     assert circuit.state == "half_open"
+    assert circuit.call(int) == 0
+    assert circuit.state == "closed"
+
+
+def numbers(count: int) -> Generator[int, None, None]:
+    """Give some numbers."""
+    yield from range(count)
+
+
+async def numbers_async(count: int) -> AsyncGenerator[int, None]:
+    """Give some numbers."""
+    for number in range(count):
+        yield number
+
+
+def test_a_trial_generator_that_is_left_early_gives_its_place_back(
+    system: System, trip: CircuitMove, due: CircuitMove
+) -> None:
+    """A half-read stream in half-open does not block the next trial."""
+    stream = system.circuit("stream", half_open_calls=1, success_threshold=1)(numbers)
+    circuit = system.circuits["stream"]
+    trip(circuit)
+    due(circuit)
+    half_read = stream(3)
+    next(half_read)
+    with pytest.raises(CircuitOpenError):
+        circuit.call(int)
+
+    half_read.close()
+
+    assert circuit.call(int) == 0
+    assert circuit.state == "closed"
+
+
+def test_a_trial_async_generator_that_is_left_early_gives_its_place_back(
+    system: System, trip: CircuitMove, due: CircuitMove
+) -> None:
+    """The same with `aclose`."""
+    stream = system.circuit("stream", half_open_calls=1, success_threshold=1)(numbers_async)
+    circuit = system.circuits["stream"]
+    trip(circuit)
+    due(circuit)
+
+    async def main() -> None:
+        half_read = stream(3)
+        await anext(half_read)
+        with pytest.raises(CircuitOpenError):
+            circuit.call(int)
+        await half_read.aclose()
+
+    asyncio.run(main())
     assert circuit.call(int) == 0
     assert circuit.state == "closed"

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from resilience.testing import ManualClock
 
 import resilience
 from resilience import CircuitOpenError, Event, System
+from resilience.testing import ManualClock
 
 pytestmark = pytest.mark.stress
 
@@ -69,18 +68,6 @@ def test_sixteen_threads_lose_nothing_without_the_gil() -> None:
         pytest.skip("no free-threaded Python (python3.13t or newer) on this machine")
 
     assert differences(python) == {}
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """Give a clock that only moves when the test says so."""
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> System:
-    """Give a system of its own, on the manual clock."""
-    return System(clock=clock, random=random.Random(1000))
 
 
 async def upstream(number: int) -> int:

@@ -1,0 +1,67 @@
+"""The endpoints: path and method in, answer out. Frameworks only wire it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from resilience.settings import WebSettings
+from resilience.systems import System
+from resilience.web import payloads
+from resilience.web.answers import Answer, json_answer
+from resilience.web.negotiate import prefers_html
+
+HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
+DEGRADATION = "/degradation"
+PROBES = (HEALTH, LIVE, READY)
+PATHS = (*PROBES, DEGRADATION)
+METHODS = ("GET", "HEAD")
+
+Actor = Callable[[], object]
+
+
+def answer(  # noqa: PLR0917 - a request in the order it is written
+    system: System,
+    settings: WebSettings,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    actor: Actor,
+) -> Answer | None:
+    """Return the answer to a request, from memory; None where the path is none of ours.
+
+    Args:
+        system: what is asked about.
+        settings: what the app wants served.
+        method: the request's method, in upper case.
+        path: the request's path below the app's root.
+        headers: the request's headers, names in lower case; "accept" is enough.
+        actor: tells who asks and may see details, or None; only called where that matters, so
+            that a probe never waits for a session or a user to be loaded.
+    """
+    if not settings.endpoints or path not in PATHS:
+        return None
+    if method not in METHODS:
+        return _not_allowed()
+    if path == DEGRADATION:
+        return json_answer(200, "application/json", payloads.degradation(system))
+    payload = _health(system, path, actor)
+    # A browser offers health+json as a download; people get what it shows.
+    kind = "json" if prefers_html(headers.get("accept", "")) else "health+json"
+    status = payloads.STATUSES[payload["status"]]
+    return json_answer(status, f"application/{kind}", payload, {"Vary": "Accept"})
+
+
+def _health(system: System, path: str, actor: Actor) -> payloads.Payload:
+    if path == LIVE:
+        return payloads.liveness()
+    if path == READY:
+        return payloads.readiness(system)
+    return payloads.health(system, detailed=actor() is not None)
+
+
+def _not_allowed() -> Answer:
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    problem = {"type": "about:blank", "title": status.phrase, "status": int(status)}
+    allowed = {"Allow": ", ".join(METHODS)}
+    return json_answer(int(status), "application/problem+json", problem, allowed)

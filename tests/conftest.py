@@ -1,0 +1,28 @@
+"""Fixtures for all tests: a clock in hand, a system on it, and what it tells."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from resilience import Event, System
+from resilience.testing import ManualClock, record_events
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give a clock that only moves when the test says so."""
+    return ManualClock()
+
+
+@pytest.fixture
+def system(clock: ManualClock) -> System:
+    """Give a system of its own, on the manual clock, with seeded jitter."""
+    return System(clock=clock, random=random.Random(7))
+
+
+@pytest.fixture
+def events(system: System) -> Iterator[list[Event]]:
+    """Give the list that every event of the system is added to."""
+    with record_events(system) as seen:
+        yield seen

@@ -1,0 +1,300 @@
+"""What every web framework's integration does: one set of cases, wired anew for each framework.
+
+A framework's test subclasses `WebContract` and gives a `site` fixture: an app with the routes of
+`Shop`, set up with the shop's system, and a way to ask it.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, NamedTuple, Protocol
+
+import pytest
+
+from resilience import Circuit, DeadlineExceededError, System
+from resilience.testing import ManualClock, force_open
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+SECRET = "postgres://admin:hunter2@10.0.0.7"  # what an exception's text may hold
+OPERATOR = {"Authorization": "Bearer operator"}
+PROBE_PATHS = ["/health", "/health/live", "/health/ready"]
+ENDPOINTS = [*PROBE_PATHS, "/degradation"]
+
+
+class Reply(NamedTuple):
+    """An answer as it came back; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Ask(Protocol):
+    """Send a request and return the reply."""
+
+    def __call__(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Return the reply to one request."""
+
+
+class Shop:
+    """Guarded calls for a framework's views: each route calls the method of its name.
+
+    `/pay`, `/prices`, `/reviews`, `/late`, `/broken`; `/missing/<status>` calls
+    `missing(status, abort)` with the framework's own way to answer with a status.
+    """
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.system = System(clock=self.clock, random=random.Random(7))
+        self.healthy = True
+        circuit, fallback = self.system.circuit, self.system.fallback
+        self.pay = circuit("payments", failure_threshold=1, reset_timeout=20)(self._answer)
+        self.prices = fallback("old", stale_for=60)(circuit("prices <b>£")(self._answer))
+        self.reviews = fallback("none")(circuit("reviews", failure_threshold=1)(self._answer))
+        self._looked_up = circuit("missing", failure_threshold=1)(self._look_up)
+
+    def circuit(self, name: str) -> Circuit:
+        """Return one of the shop's circuits."""
+        return self.system.circuits[name]
+
+    def missing(self, status: int, abort: Callable[[int], Any]) -> str:
+        """Answer with a status, from inside a circuit."""
+        return str(self._looked_up(status, abort))
+
+    def late(self) -> str:
+        """Run out of time."""
+        raise DeadlineExceededError(f"2 s passed waiting for {SECRET}")
+
+    def broken(self) -> str:
+        """Fail as ours never does."""
+        return str(1 // 0)
+
+    def _answer(self) -> str:
+        if not self.healthy:
+            raise ConnectionError(SECRET)
+        return "fresh"
+
+    @staticmethod
+    def _look_up(status: int, abort: Callable[[int], Any]) -> str:
+        abort(status)
+        return "found"
+
+    @staticmethod
+    def authorize(token: str) -> str | None:
+        """Return the actor that a bearer token stands for."""
+        return "ops" if token == OPERATOR["Authorization"] else None
+
+
+@dataclass
+class Site:
+    """A running app with the shop's routes; its authorization is `Shop.authorize`."""
+
+    ask: Ask
+    shop: Shop
+
+
+class WebContract:
+    """The cases; `site` is the framework's own."""
+
+    @pytest.fixture
+    def shop(self) -> Shop:
+        """Give the calls that the views make."""
+        return Shop()
+
+    # -- answers to errors --------------------------------------------------------------------
+
+    def test_a_healthy_answer_is_left_alone(self, site: Site) -> None:
+        """Nothing is added to what goes well."""
+        reply = site.ask("/pay")
+
+        assert (reply.status, reply.body) == (200, b"fresh")
+        assert not {"x-degraded", "retry-after", "cache-control"} & set(reply.headers)
+
+    def test_an_open_circuit_is_a_503_with_the_time_to_wait(self, site: Site) -> None:
+        """Whole seconds, rounded up; never cached; the cause stays inside."""
+        site.shop.healthy = False
+        site.ask("/pay")
+        waited = ceil(site.shop.circuit("payments").snapshot().retry_after)
+
+        reply = site.ask("/pay")
+
+        assert reply.status == 503
+        assert 18 <= waited <= 22
+        assert reply.headers["retry-after"] == str(waited)
+        assert reply.headers["content-type"] == "application/problem+json"
+        assert reply.headers["cache-control"] == "no-store"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert "accept" in reply.headers["vary"].lower()
+        assert reply.json == {
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": f"“payments” does not answer at the moment. Try again in {waited} seconds.",
+            "instance": "/pay",
+            "circuit": "payments",
+            "retry_after": waited,
+        }
+        assert b"hunter2" not in reply.body
+
+    def test_a_browser_gets_a_page(self, site: Site) -> None:
+        """Plain semantic HTML that a strict content security policy leaves whole."""
+        force_open("payments", system=site.shop.system)
+
+        reply = site.ask("/pay", headers={"Accept": BROWSER})
+
+        page = reply.body.decode()
+        assert reply.status == 503
+        assert reply.headers["content-type"] == "text/html; charset=utf-8"
+        assert reply.headers["retry-after"] == "3600"
+        assert '<html lang="en">' in page
+        assert "<h1>Service Unavailable</h1>" in page
+        assert "payments" in page
+        assert not [each for each in ("<script", "<style", "style=", "//") if each in page]
+
+    def test_a_head_request_gets_the_headers_only(self, site: Site) -> None:
+        """HEAD is answered as GET, without the body."""
+        force_open("payments", system=site.shop.system)
+
+        reply = site.ask("/pay", "HEAD")
+
+        assert (reply.status, reply.body, reply.headers["retry-after"]) == (503, b"", "3600")
+
+    def test_a_passed_deadline_is_a_504(self, site: Site) -> None:
+        """Without a time to wait, and without the exception's text."""
+        reply = site.ask("/late")
+
+        assert reply.status == 504
+        assert "retry-after" not in reply.headers
+        assert reply.headers["cache-control"] == "no-store"
+        assert reply.json["title"] == "Gateway Timeout"
+        assert b"hunter2" not in reply.body
+
+    def test_other_errors_are_untouched(self, site: Site) -> None:
+        """What is not ours is answered by the framework."""
+        reply = site.ask("/broken")
+
+        assert reply.status == 500
+        assert "problem+json" not in reply.headers["content-type"]
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 410, 429])
+    def test_a_client_error_is_no_failure(self, site: Site, status: int) -> None:
+        """An answer below 500 says that the thing called works."""
+        replies = [site.ask(f"/missing/{status}").status for _ in range(3)]
+
+        assert [status] * 3 == replies
+        assert site.shop.circuit("missing").snapshot().failures == 0
+        assert site.shop.circuit("missing").state == "closed"
+
+    def test_a_server_error_by_status_is_a_failure(self, site: Site) -> None:
+        """502 from inside a circuit opens it."""
+        site.ask("/missing/502")
+
+        assert site.shop.circuit("missing").state == "open"
+        assert site.ask("/missing/404").status == 503
+
+    # -- what was stood in for ----------------------------------------------------------------
+
+    def test_a_degraded_answer_says_so(self, site: Site) -> None:
+        """Names and ways, of this request only, in characters that headers may hold."""
+        site.ask("/prices")
+        site.shop.healthy = False
+
+        stale, plain = site.ask("/prices"), site.ask("/reviews")
+
+        assert (stale.status, stale.body) == (200, b"fresh")
+        assert stale.headers["x-degraded"] == "prices__b__=stale"
+        assert plain.headers["x-degraded"] == "reviews=fallback"
+        site.shop.healthy = True
+        assert "x-degraded" not in site.ask("/pay").headers
+
+    # -- health -------------------------------------------------------------------------------
+
+    def test_health_passes(self, site: Site) -> None:
+        """The public learns one word."""
+        reply = site.ask("/health")
+
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "application/health+json"
+        assert reply.json == {"status": "pass"}
+
+    def test_an_open_circuit_is_a_warning_and_never_takes_the_worker_out(self, site: Site) -> None:
+        """`/health` warns with 200; readiness and liveness do not see it."""
+        force_open("payments", system=site.shop.system)
+
+        health, ready, live = (site.ask(path) for path in PROBE_PATHS)
+
+        assert (health.status, health.json) == (200, {"status": "warn"})
+        assert (ready.status, ready.json) == (200, {"status": "pass"})
+        assert (live.status, live.json) == (200, {"status": "pass"})
+
+    def test_a_stopping_worker_is_not_ready(self, site: Site) -> None:
+        """It is to get no new requests, and lives."""
+        site.shop.system.stop()
+
+        ready, live = site.ask("/health/ready"), site.ask("/health/live")
+
+        assert (ready.status, ready.json) == (503, {"status": "fail"})
+        assert (live.status, live.json) == (200, {"status": "pass"})
+
+    def test_details_are_for_those_allowed(self, site: Site) -> None:
+        """Each circuit with its state, numbers and last error; and which worker answered."""
+        site.shop.healthy = False
+        site.ask("/pay")
+        site.shop.clock.advance(2)
+
+        reply = site.ask("/health", headers=OPERATOR)
+
+        [payments] = reply.json["checks"]["circuit:payments"]
+        assert reply.json["status"] == "warn"
+        assert reply.json["since"] == "2025-06-15T15:06:40.000Z"
+        assert reply.json["worker"]
+        assert payments["componentType"] == "component"
+        assert payments["observedValue"] == "open"
+        assert payments["status"] == "warn"
+        assert payments["time"] == "2025-06-15T15:06:42.000Z"
+        assert payments["output"] == f"ConnectionError: {SECRET}"
+        assert payments["opened_at"] == "2025-06-15T15:06:40.000Z"
+        assert set(reply.json["checks"]) == {
+            f"circuit:{each.name}" for each in site.shop.system.circuits
+        }
+
+    def test_a_wrong_token_learns_one_word(self, site: Site) -> None:
+        """As everyone does who is not allowed more."""
+        reply = site.ask("/health", headers={"Authorization": "Bearer guess"})
+
+        assert reply.json == {"status": "pass"}
+
+    def test_degradation(self, site: Site) -> None:
+        """The level, since when, why, and which features are concerned."""
+        reply = site.ask("/degradation")
+
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.json == {
+            "level": "normal",
+            "since": "2025-06-15T15:06:40.000Z",
+            "reason": None,
+            "features": [],
+        }
+
+    @pytest.mark.parametrize("path", ENDPOINTS)
+    def test_endpoints_answer_get_and_head_only(self, site: Site, path: str) -> None:
+        """Nothing is kept by caches; any other method is told which ones there are."""
+        got, headed = site.ask(path), site.ask(path, "HEAD")
+
+        assert got.headers["cache-control"] == headed.headers["cache-control"] == "no-store"
+        assert got.headers["x-content-type-options"] == "nosniff"
+        assert (headed.status, headed.body) == (200, b"")
+        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            refused = site.ask(path, method)
+            assert refused.status == 405
+            assert {"GET", "HEAD"} == {each.strip() for each in refused.headers["allow"].split(",")}

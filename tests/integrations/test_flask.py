@@ -1,0 +1,129 @@
+"""The contract in Flask, and how an app is set up."""
+
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, abort
+from flask.cli import routes_command
+
+from resilience import (
+    ConfigurationError,
+)
+from resilience_flask import Resilience
+from tests.integrations.contract import ENDPOINTS, Ask, Shop, Site, WebContract
+from tests.integrations.flask_site import ask_of, authorize, shop_app
+
+
+class TestContract(WebContract):
+    """The contract, with the routes in Flask's routing."""
+
+    @pytest.fixture
+    def site(self, shop: Shop) -> Site:
+        """Give the shop as a Flask app."""
+        app = shop_app(shop)
+        Resilience(app, system=shop.system, authorize=authorize)
+        return Site(ask_of(app), shop)
+
+
+class TestContractProbeFirst(WebContract):
+    """The contract, with the probes answered before Flask."""
+
+    @pytest.fixture
+    def site(self, shop: Shop) -> Site:
+        """Give the shop as a Flask app that answers probes first."""
+        app = shop_app(shop, RESILIENCE_WEB={"probe_first": True})
+        Resilience(app, system=shop.system, authorize=authorize)
+        return Site(ask_of(app), shop)
+
+
+class TestContractInBlueprint(WebContract):
+    """The contract, with the routes in a blueprint that catches every exception of its own."""
+
+    @pytest.fixture
+    def site(self, shop: Shop) -> Site:
+        """Give the shop as a blueprint with a catch-all."""
+        app, blueprint = Flask("shop"), Blueprint("shop", __name__)
+        for name in ("pay", "prices", "reviews", "late", "broken"):
+            blueprint.add_url_rule(f"/{name}", name, getattr(shop, name))
+        blueprint.add_url_rule(
+            "/missing/<int:status>", "missing", lambda status: shop.missing(status, abort)
+        )
+        blueprint.register_error_handler(Exception, lambda error: (str(error), code_of(error)))
+        app.register_blueprint(blueprint)
+        Resilience(app, system=shop.system, authorize=authorize)
+        return Site(ask_of(app), shop)
+
+
+def code_of(error: Exception) -> int:
+    """Return an HTTP exception's status, 500 for any other."""
+    return int(getattr(error, "code", None) or 500)
+
+
+def test_a_factory_serves_several_apps(shop: Shop) -> None:
+    """One extension, two apps: each has its own web settings, and nothing is on the extension."""
+    extension = Resilience(system=shop.system)
+    before = dict(vars(extension))
+    first, second = shop_app(shop), shop_app(shop, RESILIENCE_WEB={"endpoints": False})
+
+    extension.init_app(first)
+    extension.init_app(second)
+
+    assert before == vars(extension)
+    assert ask_of(first)("/health").status == 200
+    assert ask_of(second)("/health").status == 404
+    assert first.extensions["resilience"] is not second.extensions["resilience"]
+
+
+def test_a_second_init_app_is_refused(app: Flask, shop: Shop) -> None:
+    """In words that say what to do instead."""
+    Resilience(app, system=shop.system)
+
+    with pytest.raises(ConfigurationError, match=r"app 'shop' is set up already.*once"):
+        Resilience(app, system=shop.system)
+
+
+def test_init_app_after_the_first_request_is_refused(app: Flask, shop: Shop, ask: Ask) -> None:
+    """And leaves the app and the system as they were."""
+    app.config["RESILIENCE_CIRCUITS"] = {"payments": {"reset_timeout": 1}}
+    ask("/pay")
+
+    with pytest.raises(ConfigurationError, match="has served a request: call init_app"):
+        Resilience(app, system=shop.system)
+
+    assert "resilience" not in app.extensions
+    assert shop.circuit("payments").settings.reset_timeout == 20
+
+
+@pytest.mark.parametrize("wrong", ["shop", Blueprint("shop", __name__)])
+def test_only_an_app_can_be_set_up(wrong: Any) -> None:
+    """A name or blueprint is refused at once."""
+    with pytest.raises(ConfigurationError, match="give a Flask app"):
+        Resilience(wrong)
+
+
+def test_authorize_has_to_be_a_function(app: Flask) -> None:
+    """A token in its place is refused at once."""
+    with pytest.raises(ConfigurationError, match="authorize='token': give a function"):
+        Resilience(app, authorize="token")  # type: ignore[arg-type]
+
+
+def test_by_default_it_is_the_process_wide_system(app: Flask) -> None:
+    """The system of the bare decorators."""
+    from resilience import system
+
+    Resilience(app)
+
+    assert app.extensions["resilience"].system is system
+
+
+def test_the_command_line_lists_the_routes(app: Flask, shop: Shop) -> None:
+    """`flask routes` works, and serves nothing."""
+    Resilience(app, system=shop.system)
+
+    listed = app.test_cli_runner().invoke(routes_command)
+
+    assert listed.exit_code == 0
+    rows = [line.split() for line in listed.output.splitlines()]
+    for name, path in zip(["health", "live", "ready", "degradation"], ENDPOINTS, strict=True):
+        assert [f"resilience.{name}", "GET", path] in rows
+    assert not app.extensions["resilience"].met

@@ -1,0 +1,90 @@
+"""Async receivers of events: on the loop that runs, or not at all."""
+
+import asyncio
+import gc
+import logging
+
+import pytest
+
+from resilience import Circuit, Event, System, signals
+from tests.test_events import connected
+
+
+@pytest.fixture
+def circuit(system: System) -> Circuit:
+    """Give a circuit."""
+    return system.circuits.get("it")
+
+
+def test_an_async_receiver_runs_on_the_running_loop(system: System, circuit: Circuit) -> None:
+    """As a task of its own: the call does not wait for it."""
+    heard = []
+
+    async def receiver(event: Event) -> None:
+        await asyncio.sleep(0)
+        heard.append(event.type)
+
+    async def main() -> None:
+        circuit.force_open()
+        assert heard == []
+        gc.collect()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert heard == ["circuit_forced"]
+
+    system.on_event(receiver)
+    asyncio.run(main())
+
+
+def test_an_async_receiver_of_a_signal_runs_too(circuit: Circuit) -> None:
+    """Blinker itself would need `send_async`."""
+    heard = []
+
+    async def receiver(name: str, event: Event) -> None:
+        heard.append(name)
+
+    async def main() -> None:
+        circuit.force_open()
+        await asyncio.sleep(0)
+
+    with connected(signals.circuit_forced, receiver):
+        asyncio.run(main())
+
+    assert heard == ["it"]
+
+
+def test_an_async_receiver_that_fails_is_logged(
+    system: System, circuit: Circuit, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not left to the loop's complaint about a task nobody asked."""
+
+    async def failing(event: Event) -> None:
+        raise LookupError("the receiver's own")
+
+    async def main() -> None:
+        circuit.force_open()
+        await asyncio.sleep(0)
+
+    system.on_event(failing)
+    asyncio.run(main())
+
+    assert [record.name for record in caplog.records] == ["resilience"]
+    assert "the receiver's own" in caplog.text
+
+
+def test_an_async_receiver_without_a_loop_is_warned_of(
+    system: System, circuit: Circuit, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It cannot run; no coroutine is left behind that was never awaited."""
+
+    async def receiver(event: Event) -> None:
+        pytest.fail("there is no loop to run it")
+
+    system.on_event(receiver)
+    circuit.force_open()
+    gc.collect()
+
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "needs a running event loop" in record.message
+    assert circuit.state == "forced_open"
