@@ -1,0 +1,1 @@
+"""Circuits: their settings, states, decisions, and registry."""

@@ -1,0 +1,1 @@
+"""What every guard is made of: layers, shells, windows, and what an error means."""

@@ -1,0 +1,1 @@
+"""What a web app shows and answers, without any framework."""
