@@ -11,11 +11,13 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment; never goes back. All decisions are made by it."""
+        ...
 
     def time(self) -> float:
         """Seconds since 1970-01-01 UTC; may jump. Only for people to read."""
+        ...
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, /) -> None:
         """Return after `seconds`, >= 0."""
 
     async def sleep_async(self, seconds: float) -> None:

@@ -32,6 +32,7 @@ class Decorator(Protocol):
 
     def __call__(self, call: F, /) -> F:
         """Guard `call`."""
+        ...
 
 
 class System:

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from resilience.errors import ConfigurationError
 
@@ -71,7 +71,7 @@ def as_matcher(setting: str, value: object) -> Matcher:
     Raises:
         ConfigurationError: it is neither; names the setting.
     """
-    types = tuple(value) if isinstance(value, list | set | frozenset) else value
+    types: Any = tuple(value) if isinstance(value, list | set | frozenset) else value
     if isinstance(types, tuple):
         if all(isinstance(each, type) and issubclass(each, BaseException) for each in types):
             return types
@@ -79,7 +79,7 @@ def as_matcher(setting: str, value: object) -> Matcher:
         if issubclass(types, BaseException):
             return types
     elif callable(types):
-        return types
+        return cast(Matcher, types)
     raise ConfigurationError(
         f"{setting}={value!r}: give an exception type, a tuple of them, "
         "or a function of the exception that returns a bool"

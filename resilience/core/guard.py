@@ -26,15 +26,18 @@ class Layer(Protocol):
     @property
     def role(self) -> str:
         """One of `ORDER`."""
+        ...
 
     def attach(self, guard: Guard) -> None:
         """Look at the whole guard, and refuse what cannot be (raise `ConfigurationError`)."""
 
     def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
         """Return `call` as it runs inside this layer, of the guard's kind."""
+        ...
 
     def describe(self) -> Iterable[str]:
         """Return lines for `explain`: the first names the layer, each other a number in force."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class Guard:
         for layer in reversed(self.layers):
             run = layer.wrap(run, self)
         if not isinstance(self.call, FunctionType):
-            return GuardedObject(self.call, self, run)
+            proxy: Any = GuardedObject(self.call, self, run)
+            return proxy  # type: ignore[no-any-return]
         update_wrapper(run, self.call)
         setattr(run, _ATTRIBUTE, self)
         return run

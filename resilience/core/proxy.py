@@ -40,7 +40,8 @@ class GuardedObject(wrapt.ObjectProxy[Any]):
         """Bind as a method where the wrapped object itself would (`functools.lru_cache`)."""
         if instance is None or not hasattr(type(self.__wrapped__), "__get__"):
             return self
-        return self if isinstance(self.__wrapped__, MethodType) else MethodType(self, instance)
+        guarded: Any = self
+        return self if isinstance(self.__wrapped__, MethodType) else MethodType(guarded, instance)
 
     def __copy__(self) -> GuardedObject:
         return self

@@ -35,6 +35,7 @@ class Gate(Protocol):
 
     def admit(self) -> Permit:
         """Return a permit, or raise `Rejected`."""
+        ...
 
     def succeeded(self, permit: Permit, started: float, ended: float, result: Any) -> None:
         """Hear of a call that returned."""

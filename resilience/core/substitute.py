@@ -40,15 +40,18 @@ class Substitute(Protocol):
 
     def remembers(self) -> bool:
         """Tell whether good answers are to be kept."""
+        ...
 
     def remember(self, args: Args, kwargs: Kwargs, answer: Any) -> None:
         """Keep a good answer."""
 
     def handles(self, error: Exception) -> bool:
         """Tell whether this failure is to be answered."""
+        ...
 
     def attempts(self, error: Exception, args: Args, kwargs: Kwargs) -> Iterator[Attempt]:
         """Yield what to try, best first."""
+        ...
 
     def used(self, attempt: Attempt, error: Exception) -> None:
         """Hear that this attempt answered for that failure."""

@@ -58,6 +58,7 @@ class Window(Protocol):
 
     def counts(self, now: float) -> Counts:
         """Return what the window holds at `now`."""
+        ...
 
 
 class TimeWindow:
