@@ -1,0 +1,100 @@
+"""The shop's pages, and the same for programs."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+from werkzeug.datastructures import MIMEAccept
+
+from flask_shop import freshness, upstream
+from flask_shop.products import Product, on_sale
+from resilience import CircuitState, system
+
+blueprint = Blueprint("shop", __name__)
+
+GUEST = "guest"
+_USER = re.compile(r"[\w.-]{1,40}")
+_ORDER = re.compile(r"[\w-]{1,64}")
+
+
+@blueprint.get("/")
+def shelf() -> str:
+    """Show what is on sale, and what this user may like."""
+    products, recommended = _offer(_known(request.args.get("user", GUEST)))
+    return render_template(
+        "shelf.html",
+        products=products.values(),
+        recommended=recommended,
+        prices=freshness.of("prices"),
+        recommendations=freshness.of("recommendations"),
+        paying=_is_payment_well(),
+        order=uuid4().hex,
+    )
+
+
+@blueprint.get("/api/prices")
+def price_list() -> Response:
+    """Return cents by sku, and how fresh they are."""
+    prices = upstream.prices()
+    return jsonify(prices=prices, freshness={"prices": freshness.of("prices")})
+
+
+@blueprint.get("/api/shop/<user>")
+def shop(user: str) -> Response:
+    """Return what the page shows, and how fresh each part is."""
+    products, recommended = _offer(_known(user))
+    return jsonify(
+        user=user,
+        products=[{"sku": each.sku, "name": each.name, "cents": each.cents}
+                  for each in products.values()],
+        recommendations=[each.sku for each in recommended],
+        freshness={part: freshness.of(part) for part in ("prices", "recommendations")},
+    )  # fmt: skip
+
+
+@blueprint.post("/orders")
+def order() -> tuple[str | Response, int]:
+    """Take an order of one product and pay it.
+
+    The price is the shop's own, never the client's; one of the last five minutes will do.
+    """
+    sent = _sent()
+    sku, number = str(sent.get("sku", "")), str(sent.get("order") or uuid4().hex)
+    if not _ORDER.fullmatch(number):
+        abort(400, "order: 1 to 64 letters, digits, - and _")
+    product = on_sale(upstream.prices()).get(sku)
+    if product is None:
+        abort(400, f"sku: there is no {sku[:40]!r} on sale")
+    upstream.pay(number, product.cents)
+    if prefers_page(request.accept_mimetypes):
+        return render_template("receipt.html", product=product, order=number), 201
+    return jsonify(order=number, sku=sku, cents=product.cents), 201
+
+
+def prefers_page(accept: MIMEAccept) -> bool:
+    """Tell whether the client would rather have a page than JSON."""
+    return accept.best_match(["application/json", "text/html"]) == "text/html"
+
+
+def _sent() -> Any:
+    """Return the fields of a form, or of a JSON object."""
+    if not request.is_json:
+        return request.form
+    document = request.get_json()
+    return document if isinstance(document, dict) else abort(400, "send a JSON object with sku")
+
+
+def _offer(user: str) -> tuple[dict[str, Product], list[Product]]:
+    products = on_sale(upstream.prices())
+    skus = upstream.recommendations(user)
+    return products, [products[sku] for sku in skus if sku in products]
+
+
+def _known(user: str) -> str:
+    return user if _USER.fullmatch(user) else abort(400, "user: 1 to 40 letters, digits, . - _")
+
+
+def _is_payment_well() -> bool:
+    state = system.circuits["payment"].state
+    return state not in (CircuitState.OPEN, CircuitState.FORCED_OPEN)

@@ -1,0 +1,101 @@
+"""`resilience demo`: what is asked, checked before anything starts."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from math import isnan
+from typing import Any
+
+import click
+
+from resilience.demo.plan import DemoError, Plan
+
+NEEDED = ("flask", "gunicorn", "httpx2", "rich")
+EXTRA = "pip install 'resilience-web[demo]'"
+
+_EXAMPLES = """\
+\b
+Examples:
+  resilience demo                     before, during and after an outage
+  resilience demo --baseline          the same shop without resilience beside it
+  resilience demo --json | jq .       one JSON object, for programs
+  resilience demo --serve --port 8000 keep it running, and break it yourself
+  resilience demo --duration 10 --rate 80
+"""
+
+_PORT = click.IntRange(0, 65535)
+
+
+class _Number(click.FloatRange):
+    """A number in a range; "nan", which compares with nothing, is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or refuse it by the option's name."""
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--json", "as_json", is_flag=True, help="Print only one JSON object on stdout.")
+@click.option("--baseline", is_flag=True, help="Run the same without resilience, side by side.")
+@click.option(
+    "--serve",
+    is_flag=True,
+    help="Print the addresses, play the acts, then keep everything running until Ctrl-C.",
+)
+@click.option("--port", type=_PORT, default=0, help="The shop's port; 0: any free one.")
+@click.option("--upstream-port", type=_PORT, default=0, help="The upstream's; 0: any free one.")
+@click.option(
+    "--duration",
+    type=_Number(5, 3600),
+    default=25.0,
+    show_default=True,
+    help="Seconds; the upstream is sick from a fifth to three fifths of them.",
+)
+@click.option(
+    "--rate",
+    type=_Number(20, 100),
+    default=40.0,
+    show_default=True,
+    help="Requests a second.",
+)
+def demo(**options: Any) -> None:
+    """Watch a shop through an outage of what it calls.
+
+    Starts a small service and a Flask shop under gunicorn as real processes on loopback ports,
+    sends steady traffic, breaks the service, mends it, and shows circuits and answers as they
+    change. The exit status is 0 only if the run was sound.
+    """
+    _check_needed()
+    # Here, as it imports what was only now found to be there.
+    from resilience.demo.run import run
+
+    try:
+        status = run(Plan(**options))
+    except DemoError as error:
+        click.echo(f"resilience demo: {error}", err=True)
+        status = error.status
+    sys.exit(status)
+
+
+def _check_needed() -> None:
+    """Leave with one line if something is missing that the demo cannot do without."""
+    missing = [name for name in NEEDED if not _is_there(name)]
+    if missing:
+        click.echo(f"resilience demo needs {', '.join(missing)}: {EXTRA}", err=True)
+        sys.exit(2)
+    if sys.platform == "win32":
+        click.echo("resilience demo needs gunicorn, which does not run on Windows", err=True)
+        sys.exit(2)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # a finder refuses it, or it is marked as not there
+        return False

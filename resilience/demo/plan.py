@@ -1,0 +1,101 @@
+"""What a run of the demo is to do, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+WORKERS = 2
+THREADS = 4  # a worker
+CIRCUITS = ("prices", "recommendations", "payment")
+FAILURES_TO_OPEN = 3  # as flask_shop.upstream has it
+FULL_LENGTH = 25.0  # seconds that the shop's own circuit settings suit
+
+OUTAGE: Mapping[str, Mapping[str, object]] = {
+    "/prices": {"mode": "hang"},
+    "/recommendations": {"mode": "fail"},
+    "/payments": {"mode": "hang"},
+}
+"""What breaks: two parts of the upstream hang, which is worse than failing, and one fails."""
+
+
+class Act(StrEnum):
+    """What goes on in the upstream."""
+
+    HEALTHY = "healthy"
+    SICK = "sick"
+    MENDED = "mended"
+
+
+class DemoError(Exception):
+    """The demo cannot go on; one line says why, more may show what a program said last.
+
+    Args:
+        message: one line.
+        status: the exit status: 2 for what was asked wrongly or is missing, 1 for the rest.
+    """
+
+    def __init__(self, message: str, status: int = 2) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run.
+
+    Args:
+        duration: seconds of traffic.
+        rate: requests a second, evenly spaced.
+        port: the shop's port; 0 takes a free one.
+        upstream_port: the upstream's port; 0 takes a free one.
+        baseline: run the same shop without resilience beside it.
+        serve: keep everything running afterwards.
+        as_json: print one JSON object, and nothing else, on stdout.
+    """
+
+    duration: float = FULL_LENGTH
+    rate: float = 40.0
+    port: int = 0
+    upstream_port: int = 0
+    baseline: bool = False
+    serve: bool = False
+    as_json: bool = False
+
+    @property
+    def breaks_at(self) -> float:
+        """Seconds after the beginning at which the upstream breaks."""
+        return round(self.duration * 0.2, 6)  # 1.2 is 48 / 40, 6 * 0.2 a little more
+
+    @property
+    def mends_at(self) -> float:
+        """Seconds after the beginning at which it is well again."""
+        return round(self.duration * 0.6, 6)
+
+    def act(self, at: float) -> Act:
+        """Return the act at `at` seconds after the beginning."""
+        if at < self.breaks_at:
+            return Act.HEALTHY
+        return Act.SICK if at < self.mends_at else Act.MENDED
+
+    def bounds(self, act: Act) -> tuple[float, float]:
+        """Return when an act begins and ends, in seconds after the beginning."""
+        times = (0.0, self.breaks_at, self.mends_at, self.duration)
+        first = list(Act).index(act)
+        return times[first], times[first + 1]
+
+    def circuit_settings(self) -> dict[str, str]:
+        """Return environment variables by which a shorter run waits shorter, too.
+
+        It is the way in which anyone sets a circuit by name from outside.
+        """
+        share = min(1.0, self.duration / FULL_LENGTH)
+        if share == 1.0:
+            return {}
+        waits = {"RESET_TIMEOUT": 2.0 * share, "RESET_TIMEOUT_MAX": 3.0 * share}
+        return {
+            f"RESILIENCE__CIRCUITS__{name.upper()}__{setting}": f"{seconds:.3f}"
+            for name in CIRCUITS
+            for setting, seconds in waits.items()
+        }
