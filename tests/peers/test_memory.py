@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from resilience.testing import ManualClock
 
 from resilience import Circuit, CircuitOpenError, System, fallback
+from resilience.testing import ManualClock
 
 CircuitMove = Callable[[Circuit], None]
 

@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from resilience.testing import ManualClock
-
 from resilience import CircuitOpenError, Event, System
+from resilience.testing import ManualClock
 
 THREADS = 16
 CALLS = 2000  # by each thread
