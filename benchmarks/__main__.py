@@ -5,12 +5,14 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchmarks import footprint, loops
-from benchmarks.calls import GROUPS
+from benchmarks.calls import GROUPS, Group
 from benchmarks.footprint import Measure
 from benchmarks.peers import Peer, installed_version, load_peers
 from benchmarks.report import Run, as_json, as_text
+from benchmarks.retries import RETRY_GROUPS, load_retriers
 from benchmarks.rounds import time_rounds
 
 ROUNDS, QUICK_ROUNDS = 21, 5
@@ -31,20 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(only: Sequence[str], *, quick: bool, seed: int) -> Run:
     """Take the figures named in `only`, in fewer rounds if `quick`."""
     run = Run(QUICK_ROUNDS if quick else ROUNDS, seed)
-    peers, run.left_out = load_peers()
-    run.versions = {peer.name: installed_version(peer.name) for peer in peers}
+    peers, no_peers = load_peers()
+    retriers, no_retriers = load_retriers()
+    run.left_out = no_peers | no_retriers
+    names = [peer.name for peer in peers] + [retrier.name for retrier in retriers]
+    run.versions = {name: installed_version(name) for name in names}
+    groups: dict[str, Callable[[], Group]] = {
+        **{key: partial(make, peers) for key, make in GROUPS.items()},
+        **{key: partial(make, retriers) for key, make in RETRY_GROUPS.items()},
+    }
     for key in only:
         _say(key)
-        if key in GROUPS:
-            _time(run, key, peers)
+        if key in groups:
+            _time(run, key, groups[key]())
         else:
             title, take = _measures(peers, QUICK_IMPORTS if quick else IMPORTS)[key]
             run.measures[title] = take()
     return run
 
 
-def _time(run: Run, key: str, peers: Sequence[Peer]) -> None:
-    group = GROUPS[key](peers)
+def _time(run: Run, key: str, group: Group) -> None:
     timings = time_rounds(
         group.subjects,
         loops.empty(),
@@ -70,7 +78,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
-    every = (*GROUPS, *MEASURES)
+    every = (*GROUPS, *RETRY_GROUPS, *MEASURES)
     parser.add_argument(
         "--only",
         type=lambda text: _chosen(text, every),

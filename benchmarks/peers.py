@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Guard = Callable[[Any], Any]
 
 FAILURES = 5
@@ -166,23 +167,30 @@ MAKERS: dict[str, Callable[[], Peer]] = {
 def load_peers(
     makers: dict[str, Callable[[], Peer]] = MAKERS,
 ) -> tuple[list[Peer], dict[str, str]]:
-    """Return the peers that are here and work, and why the others are left out.
+    """Return the peers that are here and work, and why the others are left out."""
+    return load(makers, check)
+
+
+def load(
+    makers: dict[str, Callable[[], T]], check: Callable[[T], None]
+) -> tuple[list[T], dict[str, str]]:
+    """Return the libraries that are here and pass `check`, and why the others are left out.
 
     Returns:
-        The peers, and `dict[peer name, one line saying what is wrong]`.
+        The libraries, and `dict[name, one line saying what is wrong]`.
     """
-    found: list[Peer] = []
+    found: list[T] = []
     left_out: dict[str, str] = {}
     for name, make in makers.items():
         try:
-            peer = make()
-            check(peer)
+            made = make()
+            check(made)
         except ModuleNotFoundError as error:
             left_out[name] = f"not installed ({error.name})"
         except Exception as error:  # a peer's own defect must not end the run
             left_out[name] = f"{type(error).__name__}: {error}"
         else:
-            found.append(peer)
+            found.append(made)
     return found, left_out
 
 

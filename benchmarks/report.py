@@ -118,6 +118,8 @@ TARGETS = (
     Target(
         f"{THREADS} threads / circuitbreaker", 1.0, "x", ratio("threads", OURS, "circuitbreaker")
     ),
+    Target("retry, first-time success / best peer", 1.0, "x", over_best_peer("retry")),
+    Target("async retry, first-time success / best peer", 1.0, "x", over_best_peer("retry-async")),
     Target("idle circuit with its function", 3072, "B", measured(IDLE)),
     Target("the same after 20 calls", 3072, "B", measured(USED)),
     Target("import over wrapt and blinker", 25, "ms", measured(IMPORT)),

@@ -281,6 +281,7 @@ def test_the_command_runs_one_table_as_json() -> None:
     assert subjects["closure with try/except"]["ratio"] == 1.0
     assert subjects["resilience"]["median_ns"] > subjects["bare function"]["median_ns"] > 0
     known = {"circuitbreaker", "interlock-cb", "purgatory", "pybreaker", "pyresilience", "resilix"}
+    known |= {"backoff", "stamina", "tenacity"}
     assert set(values["peers"]) | set(values["left_out"]) == known
     words = {each["target"]: each["verdict"] for each in values["targets"]}
     assert words["sync / try-except closure"] in ("met", "MISSED")

@@ -1,0 +1,397 @@
+"""Making a failed call again: once for each kind of function.
+
+What decides (`Plan`, and for one call its `Course`) knows nothing of sync and async; only this
+file does. The first attempt runs with nothing but an `except` around it, and a tick after it.
+
+Where guarded calls nest, only the outermost repeats: else three attempts around three make nine.
+An inner one finds the outer one's frame above its own, or, when it runs in a task or thread that
+the outer one started, in the context it got from there. Only coroutines can leave their frames
+behind like that, so only they pay for a context variable.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from contextvars import ContextVar
+from types import CodeType, CoroutineType, FrameType
+from typing import Any, Protocol
+
+from resilience.clock import Clock
+from resilience.core import deadline
+from resilience.core.items import relayed
+from resilience.core.resumed import Resumed
+
+log = logging.getLogger("resilience")
+
+Call = Callable[..., Any]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+Scope = list[bool]
+
+SELDOM = 31
+"""A call whose tick has none of these bits set (one in 32) lets the meter read the clock."""
+
+
+class Meter(Protocol):
+    """What counts calls.
+
+    Args:
+        tick: `next` of it counts one, and gives its number.
+    """
+
+    tick: Iterator[int]
+
+    def look(self, now: float) -> None:
+        """Sort what was counted since the last look into the time up to `now`."""
+
+
+class Course(Protocol):
+    """The attempts of one call.
+
+    Args:
+        wait: seconds to wait before the next one.
+    """
+
+    wait: float
+
+    def failed(self, error: Exception) -> bool:
+        """Hear that an attempt raised; tell whether there is to be another one."""
+        ...
+
+    def returned(self, result: Any) -> bool:
+        """Hear that an attempt returned; tell whether there is to be another one."""
+        ...
+
+
+class Plan(Protocol):
+    """What decides which calls of a function are made again."""
+
+    @property
+    def meter(self) -> Meter:
+        """What counts its calls."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What waits, and tells the time."""
+        ...
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for all attempts and waits; None: no limit of its own."""
+
+    @property
+    def judges(self) -> bool:
+        """Whether results can be refused."""
+        ...
+
+    @property
+    def active(self) -> bool:
+        """False: every call is made once."""
+        ...
+
+    def refuses(self, result: Any) -> bool:
+        """Tell whether what was returned is as bad as a failure."""
+        ...
+
+    def begin(self) -> Course:
+        """Return a course whose first attempt was made."""
+        ...
+
+
+# While a coroutine's attempts run, its context has a list that is not empty. It is emptied and not
+# taken away: what the call left running still has it, and may repeat its own calls from then on.
+_scope: ContextVar[Scope | None] = ContextVar("resilience_retry", default=None)
+_outer: set[CodeType] = set()  # of functions that repeat, as frames show it
+
+
+def repeat_sync(plan: Plan, call: Call) -> Call:
+    """Return `call` with its failures tried again."""
+    meter, judges, coroutine = plan.meter, plan.judges, CoroutineType
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = call(*args, **kwargs)
+        except Exception as error:
+            if (course := _failed(plan, error, sys._getframe(1))) is None:
+                raise
+            _close(error)
+        else:
+            if type(result) is coroutine:
+                return repeat_async(plan, _awaiting(call, result))(*args, **kwargs)
+            if not judges or (course := _refused(plan, result, sys._getframe(1))) is None:
+                if not next(meter.tick) & SELDOM:
+                    meter.look(plan.clock.monotonic())
+                return result
+            _close(result)
+        # Outside of the `except`: the next error is not to carry this one as its context.
+        return _again(plan, course, call, args, kwargs)
+
+    _outer.add(guarded.__code__)
+    return guarded if plan.timeout is None else _limited_sync(plan, plan.timeout, guarded)
+
+
+def repeat_async(plan: Plan, call: Call) -> Call:
+    """Return the coroutine function `call` with its failures tried again."""
+    meter, judges, inside, enter = plan.meter, plan.judges, _scope.get, _scope.set
+
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        if inside():
+            return await call(*args, **kwargs)
+        enter(scope := [True])
+        try:
+            try:
+                result = await call(*args, **kwargs)
+            except Exception as error:
+                if (course := _failed(plan, error, sys._getframe(1), scope)) is None:
+                    raise
+                await _close_async(error)
+            else:
+                if (
+                    not judges
+                    or (course := _refused(plan, result, sys._getframe(1), scope)) is None
+                ):
+                    if not next(meter.tick) & SELDOM:
+                        meter.look(plan.clock.monotonic())
+                    return result
+                await _close_async(result)
+            return await _again_async(plan, course, call, args, kwargs)
+        finally:
+            scope.clear()
+
+    return guarded if plan.timeout is None else _limited_async(plan, plan.timeout, guarded)
+
+
+def repeat_generator(plan: Plan, call: Call) -> Call:
+    """Return the generator function `call`; a failure before its first item is tried again."""
+
+    def start(*args: Any, **kwargs: Any) -> tuple[Generator[Any, Any, Any] | None, Any]:
+        items = call(*args, **kwargs)
+        try:
+            return items, next(items)
+        except StopIteration as end:
+            return None, end.value
+
+    begin = repeat_sync(plan, start)
+
+    def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        items, first = begin(*args, **kwargs)
+        if items is None:
+            return first
+        return (yield from Resumed(items, first))
+
+    return guarded
+
+
+def repeat_async_generator(plan: Plan, call: Call) -> Call:
+    """Return the async generator function `call`, as `repeat_generator` does a plain one."""
+
+    async def start(*args: Any, **kwargs: Any) -> tuple[AsyncGenerator[Any, Any], Args]:
+        items = call(*args, **kwargs)
+        try:
+            return items, (await anext(items),)
+        except StopAsyncIteration:
+            return items, ()
+
+    begin = repeat_async(plan, start)
+
+    def repeated(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        return _RepeatedItems(begin(*args, **kwargs))
+
+    return relayed(repeated)
+
+
+class _RepeatedItems(AsyncGenerator[Any, Any]):
+    """The items of the first attempt that gave one, or ended without."""
+
+    def __init__(self, begin: Coroutine[Any, Any, tuple[AsyncGenerator[Any, Any], Args]]) -> None:
+        self._begin = begin
+        self._items: AsyncGenerator[Any, Any] | None = None
+
+    async def asend(self, value: Any) -> Any:
+        if self._items is not None:
+            return await self._items.asend(value)
+        self._items, first = await self._begin
+        if not first:
+            raise StopAsyncIteration
+        return first[0]
+
+    async def athrow(self, *error: Any) -> Any:
+        assert self._items is not None  # its reader is `relayed`, which takes an item first
+        return await self._items.athrow(*error)
+
+    async def aclose(self) -> None:
+        if self._items is not None:
+            await self._items.aclose()
+
+
+def _failed(
+    plan: Plan, error: Exception, caller: FrameType | None, own: Scope | None = None
+) -> Course | None:
+    """Count a call whose first attempt raised; return its course if there is another attempt."""
+    _count(plan)
+    if not plan.active or _is_inside(caller, own):
+        return None
+    course = plan.begin()
+    return course if course.failed(error) else None
+
+
+def _refused(
+    plan: Plan, result: Any, caller: FrameType | None, own: Scope | None = None
+) -> Course | None:
+    """Return the course of a call whose first result is refused, if there is another attempt."""
+    if not plan.active or not plan.refuses(result) or _is_inside(caller, own):
+        return None
+    course = plan.begin()
+    if not course.returned(result):
+        return None
+    _count(plan)
+    return course
+
+
+def _count(plan: Plan) -> None:
+    plan.meter.look(plan.clock.monotonic())  # first, so that the call is of the present second
+    next(plan.meter.tick)
+
+
+def _is_inside(frame: FrameType | None, own: Scope | None) -> bool:
+    """Tell whether a call that repeats is around this one.
+
+    Args:
+        frame: what made the call.
+        own: the scope that the call itself began.
+    """
+    scope = _scope.get()
+    if scope and scope is not own:
+        return True
+    while frame is not None:
+        if frame.f_code in _outer:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _again(plan: Plan, course: Course, call: Call, args: Args, kwargs: Kwargs) -> Any:
+    """Make the further attempts of a call whose first one was not good."""
+    _scope.set(scope := [True])  # for threads that are started with this context
+    try:
+        while True:
+            plan.clock.sleep(course.wait)
+            try:
+                result = call(*args, **kwargs)
+            except Exception as error:
+                if not course.failed(error):
+                    raise
+                _close(error)
+            else:
+                if type(result) is CoroutineType:
+                    course.wait = 0.0
+                    return _again_async(plan, course, _awaiting(call, result), args, kwargs)
+                if not course.returned(result):
+                    return result
+                _close(result)
+    finally:
+        scope.clear()
+
+
+async def _again_async(plan: Plan, course: Course, call: Call, args: Args, kwargs: Kwargs) -> Any:
+    """Make the further attempts of a coroutine function's call."""
+    while True:
+        await plan.clock.sleep_async(course.wait)
+        try:
+            result = await call(*args, **kwargs)
+        except Exception as error:
+            if not course.failed(error):
+                raise
+            await _close_async(error)
+        else:
+            if not course.returned(result):
+                return result
+            await _close_async(result)
+
+
+def _awaiting(call: Call, pending: Coroutine[Any, Any, Any]) -> Call:
+    """Return a coroutine function whose first call awaits what `call` has returned already."""
+    returned = [pending]
+
+    async def attempt(*args: Any, **kwargs: Any) -> Any:
+        result = returned.pop() if returned else call(*args, **kwargs)
+        return await result if type(result) is CoroutineType else result
+
+    return attempt
+
+
+def _limited_sync(plan: Plan, seconds: float, call: Call) -> Call:
+    """Return `call` with a deadline over all its attempts."""
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not plan.active:
+            return call(*args, **kwargs)
+        token = deadline.begin(seconds, plan.clock)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            deadline.end(token)
+
+    return guarded
+
+
+def _limited_async(plan: Plan, seconds: float, call: Call) -> Call:
+    """Return the coroutine function `call` with a deadline over all its attempts."""
+
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not plan.active:
+            return await call(*args, **kwargs)
+        token = deadline.begin(seconds, plan.clock)
+        try:
+            return await call(*args, **kwargs)
+        finally:
+            deadline.end(token)
+
+    return guarded
+
+
+def _close(discarded: Any) -> None:
+    """Close a response that nobody will read, also the one that an exception carries."""
+    for each in _closable(discarded):
+        try:
+            answer = each.close()
+            if type(answer) is CoroutineType:
+                answer.close()  # nobody here can await it
+        except Exception:
+            log.debug("closing a discarded %r failed", type(each), exc_info=True)
+
+
+async def _close_async(discarded: Any) -> None:
+    """Close a response that nobody will read, by its `aclose` where it has one."""
+    for each in _closable(discarded):
+        try:
+            answer = each.aclose() if hasattr(each, "aclose") else each.close()
+            if hasattr(answer, "__await__"):
+                await answer
+        except Exception:
+            log.debug("closing a discarded %r failed", type(each), exc_info=True)
+
+
+def _closable(discarded: Any) -> list[Any]:
+    candidates = [discarded]
+    if isinstance(discarded, BaseException):
+        candidates.append(getattr(discarded, "response", None))
+    return [each for each in candidates if hasattr(each, "close") or hasattr(each, "aclose")]
+
+
+def call_sync(plan: Plan, call: Call, args: Args, kwargs: Kwargs) -> Any:
+    """Call, and again where the plan says so."""
+    return repeat_sync(plan, call)(*args, **kwargs)
+
+
+async def call_async(plan: Plan, call: Call, args: Args, kwargs: Kwargs) -> Any:
+    """Call, and again where the plan says so; await what it returns if that can be awaited."""
+
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        return await result if hasattr(result, "__await__") else result
+
+    return await repeat_async(plan, awaited)(*args, **kwargs)
