@@ -1,0 +1,104 @@
+"""The time a call is given, and what is said when it is up. Never waits."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from contextvars import Token
+
+from resilience.core import deadline
+from resilience.core.runtime import Runtime
+from resilience.errors import DeadlineExceededError
+from resilience.limits.pace import pace_of
+
+Entry = Token[deadline.Deadline | None]
+
+
+class Allowance:
+    """The time of one call, or of one step of a generator: from now to its deadline.
+
+    Args:
+        name: what the call is known by.
+        whole: seconds the call would have, if nothing around it had a deadline.
+        by: its deadline.
+    """
+
+    __slots__ = ("_by", "_granted", "_name", "_whole", "pace")
+
+    def __init__(self, name: str, whole: float, by: deadline.Deadline, pace: float) -> None:
+        self._name = name
+        self._whole = whole
+        self._by = by
+        self._granted = by.remaining()
+        self.pace = pace
+
+    def left(self) -> float:
+        """Return the seconds left; 0 or less when the time is up."""
+        return self._by.remaining()
+
+    def used(self) -> float:
+        """Return the seconds since it began."""
+        return self._granted - self._by.remaining()
+
+    def not_begun(self) -> DeadlineExceededError:
+        """Return the error of a call whose time was up before it could begin."""
+        return DeadlineExceededError(
+            f"{self._name!r} was not started: the time of the work around it is up"
+        )
+
+    def never_started(self, workers: int) -> DeadlineExceededError:
+        """Return the error of a call that waited for one of so many workers all its time."""
+        return DeadlineExceededError(
+            f"{self._name!r} was not started within {self._granted:.3g} s: "
+            f"all {workers} workers are busy"
+        )
+
+    def exceeded(self) -> DeadlineExceededError:
+        """Return the error of a call that took longer."""
+        why = "" if self._granted >= self._whole else ", what was left to the work around it"
+        return DeadlineExceededError(
+            f"{self._name!r} was not done within {self._granted:.3g} s{why}"
+        )
+
+
+class TimeLimit:
+    """How long each call of one function may take.
+
+    Args:
+        name: what it is known by.
+        seconds: > 0.
+        runtime: its system's clock, and whether guards are on.
+    """
+
+    __slots__ = ("_pace", "_runtime", "name", "seconds")
+
+    def __init__(self, name: str, seconds: float, runtime: Runtime) -> None:
+        self.name = name
+        self.seconds = seconds
+        self._runtime = runtime
+        self._pace = pace_of(runtime.clock)
+
+    @property
+    def active(self) -> bool:
+        """Tell whether the system's guards are on."""
+        return self._runtime.active
+
+    def begin(self, seconds: float) -> tuple[Allowance, Entry]:
+        """Set the deadline of a call, or step, that has `seconds`; returns what ends it, too.
+
+        Raises:
+            DeadlineExceededError: the time of the work around it is up.
+        """
+        entry = deadline.begin(seconds, self._runtime.clock)
+        by = deadline.current()
+        assert by is not None
+        allowance = Allowance(self.name, seconds, by, self._pace)
+        if allowance.left() <= 0.0:
+            leave(entry)
+            raise allowance.not_begun()
+        return allowance, entry
+
+
+def leave(entry: Entry) -> None:
+    """Return to the deadline in force before."""
+    with suppress(ValueError):  # a dropped coroutine is closed in another context, with its own
+        deadline.end(entry)

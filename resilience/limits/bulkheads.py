@@ -1,0 +1,329 @@
+"""The bulkhead: so many calls at once, and no more."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from resilience import signals
+from resilience.core.checks import duration, whole
+from resilience.core.deadline import Deadline, remaining
+from resilience.core.runtime import Runtime
+from resilience.errors import BulkheadFullError
+from resilience.limits import held
+from resilience.limits.expiry import current_task
+from resilience.limits.handover import take_over
+from resilience.limits.pace import pace_of
+from resilience.limits.waiters import TaskWaiter, ThreadWaiter, Waiter
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WAITING_PER_PLACE = 10
+"""So many callers may wait for each place; further ones are turned away at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkheadSnapshot:
+    """A bulkhead at one moment.
+
+    Args:
+        name: the bulkhead's name.
+        limit: places, >= 1.
+        max_wait: seconds, >= 0, that a caller waits for one.
+        in_use: places taken; above `limit` for a while after it was made smaller.
+        waiting: callers that wait for a place.
+        rejected: calls turned away since it was made.
+    """
+
+    name: str
+    limit: int
+    max_wait: float
+    in_use: int
+    waiting: int
+    rejected: int
+
+
+class Bulkhead:
+    """Keeps one slow dependency from taking all threads, connections or memory there are.
+
+    Use it as `bulkhead.call(fn, …)`, `await bulkhead.call_async(fn, …)`, `with bulkhead:`,
+    `async with bulkhead:`, or through the `@bulkhead` decorator. Threads and tasks, of any
+    number of loops, share its places, and wait for them in one queue: who came first goes first,
+    and at most ten for each place wait. A timed call that outlives its time keeps its place until
+    its thread is done. Made by `system.bulkheads.get`.
+
+    Args:
+        name: what it is known by, to people, settings and events.
+        limit: places, >= 1.
+        max_wait: seconds, >= 0, that a caller waits for one; never beyond its deadline.
+        runtime: its system's clock and events.
+
+    Raises:
+        ConfigurationError: a value out of range.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_in_use",
+        "_limit",
+        "_lock",
+        "_max_wait",
+        "_pace",
+        "_rejected",
+        "_runtime",
+        "_waiting",
+        "name",
+    )
+
+    def __init__(self, name: str, limit: int, max_wait: float, runtime: Runtime) -> None:
+        self.name = name
+        self._runtime = runtime
+        self._pace = pace_of(runtime.clock)
+        self._rejected = 0
+        self._limit = whole("limit", limit)
+        self._max_wait = duration("max_wait", max_wait)
+        self.after_fork()
+
+    def __repr__(self) -> str:
+        return f"<Bulkhead {self.name!r} {self._in_use}/{self._limit}>"
+
+    # -- use ----------------------------------------------------------------------------------
+
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return `fn(*args, **kwargs)`; a coroutine it returns has its place while it runs.
+
+        Raises:
+            BulkheadFullError: the call was not made.
+        """
+        result: R = held.held_sync(self, fn)(*args, **kwargs)
+        return result
+
+    @overload
+    async def call_async(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    async def call_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def call_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Return what `fn(*args, **kwargs)` returns, awaited where it can be.
+
+        Raises:
+            BulkheadFullError: the call was not made.
+        """
+        async with self:
+            result = fn(*args, **kwargs)
+            return await result if hasattr(result, "__await__") else result
+
+    def __enter__(self) -> Bulkhead:
+        self.take()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.leave(error)
+
+    async def __aenter__(self) -> Bulkhead:
+        await self.take_async()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.leave(error)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def limit(self) -> int:
+        """How many calls may run at once."""
+        return self._limit
+
+    @property
+    def max_wait(self) -> float:
+        """Seconds, >= 0, that a caller waits for a place."""
+        return self._max_wait
+
+    def snapshot(self) -> BulkheadSnapshot:
+        """Return all that is known of it at this moment."""
+        with self._lock:
+            return BulkheadSnapshot(
+                self.name,
+                self._limit,
+                self._max_wait,
+                self._in_use,
+                len(self._waiting),
+                self._rejected,
+            )
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def resize(self, limit: int) -> None:
+        """Have `limit` places, >= 1: more at once; fewer as those taken come back.
+
+        Raises:
+            ConfigurationError: no whole number >= 1.
+        """
+        self.reconfigure(limit, self._max_wait)
+
+    def reconfigure(self, limit: int, max_wait: float) -> None:
+        """Put both settings in force; nobody loses a place, or its turn."""
+        places, seconds = whole("limit", limit), duration("max_wait", max_wait)
+        with self._lock:
+            self._limit, self._max_wait = places, seconds
+            granted = self._grant()
+        self._wake(granted)
+
+    def after_fork(self) -> None:
+        """Begin empty: those who held places, or waited, do not exist in a forked child."""
+        self._lock = threading.Lock()
+        self._in_use = 0
+        self._waiting: deque[Waiter] = deque()
+
+    # -- places -------------------------------------------------------------------------------
+
+    def take(self) -> None:
+        """Take a place, waiting for one if need be; `leave` gives it back.
+
+        Raises:
+            BulkheadFullError: there was none in time.
+        """
+        with self._lock:  # as `try_take`, which would cost a call more
+            if self._in_use < self._limit:
+                self._in_use += 1
+                return
+        seconds = self._patience()
+        waiter = ThreadWaiter(self._until(seconds), self._pace)
+        if not self._line_up(waiter, seconds):
+            return
+        try:
+            waiter.wait()
+        except BaseException:
+            self._step_out(waiter)
+            raise
+        self._settle(waiter)
+
+    def try_take(self) -> bool:
+        """Take a place if there is one; returns whether there was."""
+        with self._lock:
+            if self._in_use < self._limit:
+                self._in_use += 1
+                return True
+        return False
+
+    async def take_async(self) -> None:
+        """Take a place, as `take` does, while other tasks run."""
+        if self.try_take():
+            return
+        task = current_task()
+        seconds = 0.0 if task is None else self._patience()  # no loop of asyncio: nobody to wait
+        until = self._until(seconds)
+        if task is None:
+            self._line_up(ThreadWaiter(until, self._pace), 0.0)
+            return
+        waiter = TaskWaiter(until, self._pace, task.get_loop())
+        if not self._line_up(waiter, seconds):
+            return
+        try:
+            await waiter.wait()
+        except BaseException:
+            self._step_out(waiter)
+            raise
+        self._settle(waiter)
+
+    def leave(self, error: BaseException | None = None) -> None:
+        """Give the place back: now, or when the work that `error` carries has ended."""
+        work = None if error is None else take_over(error)
+        if work is not None:
+            work.on_end(self.give_back)
+        else:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Give the place back, now."""
+        with self._lock:
+            if self._in_use:  # else it was taken before a fork, and is not of this process
+                self._in_use -= 1
+            if not self._waiting:
+                return
+            granted = self._grant()
+        self._wake(granted)
+
+    def _grant(self) -> list[Waiter]:
+        """Give free places to those who waited longest; returns whom to wake."""
+        granted = []
+        while self._waiting and self._in_use < self._limit:
+            waiter = self._waiting.popleft()
+            waiter.granted = True
+            self._in_use += 1
+            granted.append(waiter)
+        return granted
+
+    def _wake(self, granted: list[Waiter]) -> None:
+        for waiter in granted:
+            try:
+                waiter.wake()
+            except RuntimeError:  # its loop is closed: it never will
+                self.give_back()
+
+    def _patience(self) -> float:
+        """Return the seconds that this caller may wait."""
+        left = remaining() if self._max_wait > 0.0 else None
+        return self._max_wait if left is None else min(self._max_wait, left)
+
+    def _until(self, seconds: float) -> Deadline:
+        clock = self._runtime.clock
+        return Deadline(clock.monotonic() + seconds, clock)
+
+    def _line_up(self, waiter: Waiter, seconds: float) -> bool:
+        """Join the queue; False: there is a place after all.
+
+        Raises:
+            BulkheadFullError: this caller may not wait, or too many do.
+        """
+        with self._lock:
+            if self._in_use < self._limit or not self._runtime.active:
+                self._in_use += 1
+                return False
+            may_wait = seconds > 0.0 and len(self._waiting) < self._limit * WAITING_PER_PLACE
+            if may_wait:
+                self._waiting.append(waiter)
+        if not may_wait:
+            self._reject()
+        return True
+
+    def _step_out(self, waiter: Waiter) -> None:
+        """Wait no longer; a place given in that moment goes to the next."""
+        with self._lock:
+            if not waiter.granted:
+                self._waiting.remove(waiter)
+        if waiter.granted:
+            self.give_back()
+
+    def _settle(self, waiter: Waiter) -> None:
+        """Keep the place that was given; without one, be turned away."""
+        with self._lock:
+            if waiter.granted:
+                return
+            self._waiting.remove(waiter)
+        self._reject()
+
+    def _reject(self) -> None:
+        with self._lock:
+            self._rejected += 1
+        bus = self._runtime.bus
+        if signals.call_rejected.receivers or bus.listeners:
+            data = {"reason": "bulkhead_full", "retry_after": None, "limit": self._limit}
+            bus.emit(signals.call_rejected, self.name, data)
+        raise BulkheadFullError(self.name)

@@ -1,0 +1,329 @@
+"""Places of a bulkhead: given back once on every way out, resized in use, seen, named."""
+
+import asyncio
+import gc
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from resilience import BulkheadFullError, ConfigurationError, Event, UnknownSettingError
+from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
+from resilience.limits.layer import bulkhead_of
+
+
+class OwnError(Exception):
+    """What the calls of these tests fail with."""
+
+
+@pytest.fixture
+def one(limits: Any) -> Bulkhead:
+    """Give a bulkhead of one place, where nobody waits."""
+    made: Bulkhead = limits.bulkheads.get("one", limit=1)
+    return made
+
+
+def test_a_full_bulkhead_turns_calls_away(one: Bulkhead, events: list[Event]) -> None:
+    """It says which one it is, counts, tells, and does not make the call."""
+    calls: list[str] = []
+
+    with one, pytest.raises(BulkheadFullError, match="'one' is full") as error:
+        one.call(calls.append, "made")
+
+    assert calls == []
+    assert (error.value.name, error.value.retry_after) == ("one", None)
+    assert [(each.type, each.component, each.data["reason"]) for each in events] == [
+        ("call_rejected", "one", "bulkhead_full")
+    ]
+    assert one.snapshot() == BulkheadSnapshot(
+        name="one", limit=1, max_wait=0.0, in_use=0, waiting=0, rejected=1
+    )
+
+
+def test_threads_and_tasks_share_the_places(one: Bulkhead) -> None:
+    """One held by sync code is not there for async code, and the other way round."""
+
+    async def main() -> None:
+        with one, pytest.raises(BulkheadFullError):
+            await one.call_async(asyncio.sleep, 0)
+        async with one:
+            with pytest.raises(BulkheadFullError):
+                one.call(str)
+
+    asyncio.run(main())
+    assert one.snapshot().in_use == 0
+
+
+def test_every_way_out_of_sync_code_gives_the_place_back(one: Bulkhead) -> None:
+    """A result, an error of any kind."""
+
+    def fail(error: BaseException) -> None:
+        assert one.snapshot().in_use == 1
+        raise error
+
+    assert one.call(lambda: one.snapshot().in_use) == 1
+    for error in (OwnError(), KeyboardInterrupt(), SystemExit()):
+        with pytest.raises(type(error)):
+            one.call(fail, error)
+        with pytest.raises(type(error)), one:
+            raise error
+    assert one.snapshot().in_use == 0
+
+
+def test_every_way_out_of_async_code_gives_the_place_back(one: Bulkhead) -> None:
+    """A result, an error, a cancellation."""
+
+    async def work(error: BaseException | None = None) -> int:
+        if error is not None:
+            raise error
+        return one.snapshot().in_use
+
+    async def main() -> None:
+        assert await one.call_async(work) == 1
+        with pytest.raises(OwnError):
+            await one.call_async(work, OwnError())
+        task = asyncio.create_task(one.call_async(asyncio.sleep, 3600))
+        await asyncio.sleep(0)
+        assert one.snapshot().in_use == 1
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert one.snapshot().in_use == 0
+
+
+def test_a_coroutine_takes_its_place_when_it_starts(limits: Any) -> None:
+    """One that is never awaited takes none, also when a plain function returned it."""
+    bulkhead = limits.bulkheads.get("coroutines", limit=1)
+
+    async def inside() -> int:
+        return bulkhead.snapshot().in_use
+
+    direct = limits.bulkhead("coroutines", limit=1)(inside)
+
+    @limits.bulkhead("coroutines", limit=1)
+    def returned() -> Any:
+        return inside()
+
+    async def main() -> list[int]:
+        return [await direct(), await returned()]
+
+    for make in (direct, returned):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it was never awaited
+            make()
+            gc.collect()
+    assert bulkhead.snapshot().in_use == 0
+    assert asyncio.run(main()) == [1, 1]
+    assert bulkhead.snapshot().in_use == 0
+
+
+def test_a_returned_coroutine_that_finds_no_place_is_closed(one: Bulkhead) -> None:
+    """It is never run, and does not warn of it."""
+
+    async def inside() -> None:
+        """Never run."""
+
+    made: Any = inside()
+
+    async def main() -> None:
+        waiting: Any = one.call(lambda: made)
+        with one, pytest.raises(BulkheadFullError):
+            await waiting
+
+    asyncio.run(main())
+    assert made.cr_frame is None
+
+
+def test_generators_hold_their_place_from_first_step_to_end(limits: Any) -> None:
+    """Read to the end, closed, dropped, failed: each gives it back once."""
+    bulkhead = limits.bulkheads.get("generators", limit=1)
+
+    @limits.bulkhead("generators", limit=1)
+    def items(error: bool = False) -> Iterator[int]:
+        yield 1
+        if error:
+            raise OwnError
+        yield 2
+
+    def in_use() -> int:
+        used: int = bulkhead.snapshot().in_use
+        return used
+
+    run = items()
+    assert in_use() == 0
+    assert next(run) == 1
+    assert in_use() == 1
+    with pytest.raises(BulkheadFullError):
+        next(items())
+    assert (list(run), in_use()) == ([2], 0)
+    closed = items()
+    next(closed)
+    closed.close()
+    closed.close()
+    assert in_use() == 0
+    dropped = items()
+    next(dropped)
+    del dropped
+    gc.collect()
+    assert in_use() == 0
+    with pytest.raises(OwnError):
+        list(items(error=True))
+    assert in_use() == 0
+
+
+def test_async_generators_hold_their_place_from_first_step_to_end(limits: Any) -> None:
+    """Read to the end, closed, failed, cancelled: each gives it back once."""
+    bulkhead = limits.bulkheads.get("async generators", limit=1)
+
+    @limits.bulkhead("async generators", limit=1)
+    async def items(error: bool = False) -> AsyncIterator[int]:
+        yield 1
+        if error:
+            raise OwnError
+        await asyncio.sleep(0)
+        yield 2
+
+    def in_use() -> int:
+        used: int = bulkhead.snapshot().in_use
+        return used
+
+    async def main() -> None:
+        run = items()
+        assert in_use() == 0
+        assert await anext(run) == 1
+        assert in_use() == 1
+        with pytest.raises(BulkheadFullError):
+            await anext(items())
+        assert ([item async for item in run], in_use()) == ([2], 0)
+        closed = items()
+        await anext(closed)
+        await closed.aclose()
+        await closed.aclose()
+        assert in_use() == 0
+        failing = items(error=True)
+        await anext(failing)
+        with pytest.raises(OwnError):
+            await anext(failing)
+        assert in_use() == 0
+        cancelled = items()
+        await anext(cancelled)
+        task = asyncio.ensure_future(anext(cancelled))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert in_use() == 0
+        dropped = items()
+        await anext(dropped)
+        del dropped
+        gc.collect()
+
+    asyncio.run(main())
+    assert in_use() == 0
+
+
+def test_it_grows_at_once_and_shrinks_as_places_come_back(limits: Any) -> None:
+    """Nobody loses a place to a smaller limit, and nobody gets one above it."""
+    bulkhead = limits.bulkheads.get("resized", limit=1)
+    bulkhead.take()
+    bulkhead.resize(3)
+    bulkhead.take()
+    bulkhead.take()
+
+    bulkhead.resize(1)
+
+    assert (bulkhead.limit, bulkhead.snapshot().in_use) == (1, 3)
+    for _ in range(2):
+        bulkhead.leave()
+        with pytest.raises(BulkheadFullError):
+            bulkhead.take()
+    bulkhead.leave()
+    bulkhead.take()
+    assert bulkhead.snapshot().in_use == 1
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", None])
+def test_what_is_no_limit_is_refused(one: Bulkhead, limit: Any) -> None:
+    """When made and when resized; the one in force stays."""
+    with pytest.raises(ConfigurationError, match=r"limit=.*whole number of at least 1"):
+        one.resize(limit)
+    assert one.limit == 1
+
+
+def test_inactive_guards_turn_nobody_away(one: Bulkhead, system: Any) -> None:
+    """And places stay counted, whenever they are switched."""
+    with one:
+        system.active = False
+        with one:
+            assert one.snapshot().in_use == 2
+            system.active = True
+    assert one.snapshot().in_use == 0
+
+
+def test_same_name_same_bulkhead(limits: Any) -> None:
+    """Two functions share one; other arguments for it are refused."""
+    first = limits.bulkhead("shared", limit=3)(lambda: "first")
+    second = limits.bulkhead("shared", limit=3)(lambda: "second")
+
+    assert bulkhead_of(first) is bulkhead_of(second) is limits.bulkheads["shared"]
+    with pytest.raises(ConfigurationError, match=r"'shared' is described .* limit=3, .* limit=4"):
+        limits.bulkhead("shared", limit=4)(lambda: "third")
+    assert limits.bulkheads["shared"].limit == 3
+
+
+def test_the_same_function_may_come_again(limits: Any) -> None:
+    """A notebook cell run again with other numbers puts them in force."""
+
+    def define(limit: int) -> Any:
+        @limits.bulkhead("again", limit=limit)
+        def work() -> None: ...
+
+        return work
+
+    first = bulkhead_of(define(3))
+    second = bulkhead_of(define(5))
+
+    assert first is second
+    assert second.limit == 5
+
+
+def test_bulkheads_are_found_by_name(limits: Any) -> None:
+    """`get` makes, the others only find; an error says near names."""
+    made = limits.bulkheads.get("payments")
+
+    assert made is limits.bulkheads["payments"]
+    assert made.limit == 25
+    assert (list(limits.bulkheads), len(limits.bulkheads)) == ([made], 1)
+    assert "payments" in limits.bulkheads
+    with pytest.raises(KeyError, match="did you mean 'payments'"):
+        limits.bulkheads["payment"]
+    declared = limits.bulkhead("payments", limit=2, max_wait=timedelta(seconds=1))(lambda: None)
+    assert bulkhead_of(declared) is made
+    assert (made.limit, made.max_wait) == (2, 1.0)
+    assert limits.bulkheads.get("payments") is made
+    with pytest.raises(ConfigurationError, match="'payments' is described"):
+        limits.bulkheads.get("payments", limit=9)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"limit": 0}, ConfigurationError, "limit=0"),
+        ({"max_wait": -1}, ConfigurationError, "max_wait=-1: give a number >= 0"),
+        ({"max_wait": float("nan")}, ConfigurationError, "max_wait=nan"),
+        ({"max_wait": "1"}, ConfigurationError, "max_wait='1'"),
+        ({"limits": 3}, UnknownSettingError, "unknown setting 'limits'; did you mean 'limit'"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(
+    limits: Any, options: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    """Name of the bulkhead, setting, value, and what is allowed; nothing is made."""
+    with pytest.raises(error, match=said) as raised:
+        limits.bulkheads.get("refused", **options)
+    assert "'refused'" in str(raised.value)
+    assert "refused" not in limits.bulkheads
