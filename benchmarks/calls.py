@@ -15,8 +15,7 @@ from benchmarks import loops
 from benchmarks.peers import RESET_SECONDS, Guard, Peer, opened
 from benchmarks.rounds import Subject
 from resilience import CircuitOpenError, Source, System, signals
-from resilience.clock import SystemClock
-from resilience.events import Bus
+from resilience.core.runtime import Runtime
 
 OURS = "resilience"
 BARE = "bare function"
@@ -229,7 +228,7 @@ def threads(peers: Sequence[Peer]) -> Group:
 
 def event(_peers: Sequence[Peer]) -> Group:
     """Time an event that nobody listens to, and the same with one listener."""
-    silent, heard = Bus(SystemClock()), Bus(SystemClock())
+    silent, heard = Runtime().bus, Runtime().bus
     heard.subscribe(lambda _event: None)
     sends: list[tuple[str, Callable[..., object]]] = [
         ("a function that does nothing", lambda *_: None),

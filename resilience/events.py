@@ -69,12 +69,18 @@ class Bus:
     """Carries a system's events to its listeners and to the Blinker signals.
 
     A receiver that fails is logged; it never reaches the call that caused the event.
+
+    Args:
+        clock: dates the events.
+        elsewhere: runs `act()`, and awaits what it returns, off the caller's thread; called
+            `elsewhere(act, name)` for async receivers where no loop runs.
     """
 
-    __slots__ = ("_clock", "_tasks", "listeners")
+    __slots__ = ("_clock", "_elsewhere", "_tasks", "listeners")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, elsewhere: Callable[[Callable[[], Any], str], None]) -> None:
         self._clock = clock
+        self._elsewhere = elsewhere
         self.listeners: list[Listener] = []  # changed in single steps only: it needs no lock
         self._tasks: set[Any] = set()
 
@@ -110,16 +116,13 @@ class Bus:
             log.exception("receiver %r of %s failed", send.func, what)
 
     def _run_later(self, answer: Coroutine[Any, Any, Any]) -> None:
-        """Run an async receiver on the loop that runs here; without one it cannot run."""
+        """Run an async receiver: on the loop that runs here, else where the system runs it."""
         asyncio = sys.modules.get("asyncio")
-        try:
-            if asyncio is None:
-                raise RuntimeError("no running event loop")
-            task = asyncio.get_running_loop().create_task(_logged(answer))
-        except RuntimeError:
-            answer.close()
-            log.warning("async receiver %r needs a running event loop: not called", answer)
+        loop = None if asyncio is None else asyncio._get_running_loop()
+        if loop is None:
+            self._elsewhere(lambda: _logged(answer), "async receiver")
             return
+        task = loop.create_task(_logged(answer))
         self._tasks.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._tasks.discard)
 

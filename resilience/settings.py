@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from resilience.circuits.settings import CircuitSettings
-from resilience.core.checks import flag, text
+from resilience.core.checks import flag, mapping, text
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
+from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError, UnknownSettingError
 
 Path_ = tuple[str, ...]
@@ -18,7 +19,7 @@ _PREFIX = "RESILIENCE__"
 
 
 @dataclass(frozen=True, slots=True)
-class WebSettings:
+class WebSettings(Section):
     """What the web integrations add to an app.
 
     Args:
@@ -28,28 +29,20 @@ class WebSettings:
         degraded_header: name what was stood in for in the `X-Degraded` response header.
     """
 
+    TITLE: ClassVar[str] = "web"
+    CHECKS: ClassVar[Mapping[str, Check]] = {
+        "endpoints": flag,
+        "probe_first": flag,
+        "degraded_header": flag,
+    }
+
     endpoints: bool = True
     probe_first: bool = False
     degraded_header: bool = True
 
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            flag(f"web: {each.name}", getattr(self, each.name))
 
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> WebSettings:
-        """Return settings with `options` over the defaults.
-
-        Raises:
-            UnknownSettingError, ConfigurationError: as for `Settings.of`.
-        """
-        known = [each.name for each in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise UnknownSettingError(
-                    f"web: unknown setting {name!r}{did_you_mean(name, known)}"
-                )
-        return cls(**options)
+SECTIONS: dict[str, type[Section]] = {"web": WebSettings}
+"""The sections of the tree that are not by name, each a field of `Settings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +64,10 @@ class Settings:
     origins: Mapping[Path_, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _mapping("circuits", self.circuits)
+        mapping("circuits", self.circuits)
         for name, options in self.circuits.items():
             text("circuit name", name)
-            CircuitSettings.check(_mapping(f"circuits.{name}", options), f"circuit {name!r}")
+            CircuitSettings.check(mapping(f"circuits.{name}", options), f"circuit {name!r}")
 
     @classmethod
     def of(cls, tree: Mapping[str, Any], origin: str = "settings") -> Settings:
@@ -84,7 +77,7 @@ class Settings:
             tree: such as `{"circuits": {"payments": {"reset_timeout": 10}}}`.
             origin: where it came from, as `explain` says it.
         """
-        return cls._made(tree, dict.fromkeys(_leaves(_mapping("settings", tree)), origin))
+        return cls._made(tree, dict.fromkeys(_leaves(mapping("settings", tree)), origin))
 
     @classmethod
     def load(
@@ -108,7 +101,7 @@ class Settings:
         cls, tree: Mapping[str, Any], environ: Mapping[str, str], *, origin: str
     ) -> Settings:
         """Return the settings of a tree, with those of the environment over them."""
-        origins = dict.fromkeys(_leaves(_mapping("settings", tree)), origin)
+        origins = dict.fromkeys(_leaves(mapping("settings", tree)), origin)
         merged = _copied(tree)
         for variable, value in environ.items():
             if variable.startswith(_PREFIX):
@@ -123,18 +116,10 @@ class Settings:
         for name in tree:
             if name not in known:
                 raise UnknownSettingError(f"unknown settings {name!r}{did_you_mean(name, known)}")
-        web = tree.get("web", {})
-        return cls(
-            circuits=tree.get("circuits", {}),
-            web=web if isinstance(web, WebSettings) else WebSettings.of(_mapping("web", web)),
-            origins=origins,
-        )
-
-
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
-        return value
-    raise ConfigurationError(f"{name}={value!r}: give a table (a dict)")
+        sections: dict[str, Any] = {
+            name: section.of(tree.get(name, {})) for name, section in SECTIONS.items()
+        }
+        return cls(circuits=tree.get("circuits", {}), origins=origins, **sections)
 
 
 def _leaves(tree: Any, path: Path_ = ()) -> list[Path_]:

@@ -34,6 +34,7 @@ class Edge:
         """Answer a request."""
         if not self._state.met:
             self._meet()
+        self._state.system.ensure()
         web = self._state.web
         if web.probe_first and environ.get("PATH_INFO") in endpoints.PROBES:
             probe = self._probe(environ)

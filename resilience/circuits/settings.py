@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from resilience.core.checks import duration, number, seconds, share, whole
+from resilience.core.checks import duration, function, number, seconds, share, whole
 from resilience.core.classify import Matcher, as_matcher
 from resilience.core.names import did_you_mean
 from resilience.errors import ConfigurationError, UnknownSettingError
@@ -135,12 +135,6 @@ def _factor(setting: str, value: Any) -> float:
     return number(setting, value, least=1.0)
 
 
-def _function(setting: str, value: Any) -> Callable[..., Any]:
-    if callable(value):
-        return value  # type: ignore[no-any-return]
-    raise ConfigurationError(f"{setting}={value!r}: give a function")
-
-
 def _check_together(given: Mapping[str, Any]) -> None:
     for name, limit_name in _NEVER_ABOVE:
         value, limit = given.get(name), given.get(limit_name)
@@ -175,7 +169,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "ramp": duration,
     "on": as_matcher,
     "ignore": as_matcher,
-    "on_result": _function,
-    "key": _function,
+    "on_result": function,
+    "key": function,
     "max_keys": whole,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -76,3 +77,28 @@ def text(setting: str, value: Any, *, longest: int = 200) -> str:
     raise ConfigurationError(
         f"{setting}={value!r}: give a printable text of 1 to {longest} characters"
     )
+
+
+def mapping(setting: str, value: Any) -> Mapping[str, Any]:
+    """Return `value` if it is a dict."""
+    if isinstance(value, Mapping):
+        return value
+    raise ConfigurationError(f"{setting}={value!r}: give a table (a dict)")
+
+
+def function(setting: str, value: Any) -> Callable[..., Any]:
+    """Return `value` if it can be called."""
+    if callable(value):
+        return value  # type: ignore[no-any-return]
+    raise ConfigurationError(f"{setting}={value!r}: give a function")
+
+
+def one_of(*allowed: str) -> Callable[[str, Any], str]:
+    """Return a check that a value is one of `allowed`."""
+
+    def check(setting: str, value: Any) -> str:
+        if isinstance(value, str) and value in allowed:
+            return value
+        raise ConfigurationError(f"{setting}={value!r}: give one of {', '.join(allowed)}")
+
+    return check

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from resilience.clock import Clock, SystemClock
+from resilience.core.engine import Engine
 from resilience.events import Bus
 
 
@@ -40,11 +41,12 @@ class Runtime(Homed):
         random: where jitter and shares are drawn from; seed it for repeatable runs.
     """
 
-    __slots__ = ("active", "bus", "clock", "random")
+    __slots__ = ("active", "bus", "clock", "engine", "random")
 
     def __init__(self, clock: Clock | None = None, random: Random | None = None) -> None:
         super().__init__()
         self.clock: Clock = SystemClock() if clock is None else clock
         self.random = Random() if random is None else random
-        self.bus = Bus(self.clock)
+        self.engine = Engine(self.clock, self.random)
+        self.bus = Bus(self.clock, elsewhere=self.engine.spawn)
         self.active = True  # False: every guard passes its calls through (tests)

@@ -1,0 +1,52 @@
+"""One section of the settings: named values, each checked when it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from resilience.core.checks import mapping
+from resilience.core.names import did_you_mean
+from resilience.errors import UnknownSettingError
+
+Check = Callable[[str, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Base of the sections: a frozen dataclass whose fields all have defaults.
+
+    A subclass names itself in `TITLE`, and in `CHECKS` for each field the function
+    `check(name, value)` that returns the value in its own type or refuses it. None passes where
+    it is a field's default.
+    """
+
+    TITLE: ClassVar[str] = ""
+    CHECKS: ClassVar[Mapping[str, Check]] = {}
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None and each.default is None:
+                continue
+            checked = self.CHECKS[each.name](f"{self.TITLE}: {each.name}", value)
+            object.__setattr__(self, each.name, checked)  # frozen: seconds may come as timedelta
+
+    @classmethod
+    def of(cls, options: Any) -> Self:
+        """Return the section with `options`, a dict or such a section, over the defaults.
+
+        Raises:
+            UnknownSettingError: an option has no such name; says near names.
+            ConfigurationError: a value is out of range.
+        """
+        if isinstance(options, cls):
+            return options
+        known = [each.name for each in fields(cls)]
+        for name in mapping(cls.TITLE, options):
+            if name not in known:
+                raise UnknownSettingError(
+                    f"{cls.TITLE}: unknown setting {name!r}{did_you_mean(name, known)}"
+                )
+        return cls(**options)

@@ -1,0 +1,223 @@
+"""The decorators: what users write on their functions, as methods of a system."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Iterable
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar, get_overloads, overload
+
+from resilience.circuits.layer import CircuitLayer
+from resilience.circuits.registry import Circuits
+from resilience.circuits.settings import CircuitSettings
+from resilience.core.categories import TRANSIENT
+from resilience.core.classify import Matcher
+from resilience.core.guard import Layer, decorate
+from resilience.core.names import did_you_mean
+from resilience.core.runtime import Runtime
+from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.limits.deadlines import TimeoutLayer, Timeouts
+from resilience.limits.layer import BulkheadLayer
+from resilience.limits.registry import Bulkheads, BulkheadSettings
+from resilience.strategies.budget import Budgets
+from resilience.strategies.fallbacks import FallbackLayer
+from resilience.strategies.retries import RetryLayer
+from resilience.strategies.retry_settings import RetrySettings
+
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
+Seconds = float | timedelta
+
+
+class Decorator(Protocol):
+    """What gives back what it was put on, guarded: same type, same signature, same kind."""
+
+    def __call__(self, call: F, /) -> F:
+        """Guard `call`."""
+        ...
+
+
+def adding(make: Callable[[], Layer]) -> Decorator:
+    """Return a decorator that adds a layer, made anew for each function."""
+    return lambda call: decorate(call, make())
+
+
+def is_target(first: Any) -> bool:
+    """Tell whether a decorator's first argument is what it is put on: it was written bare."""
+    return callable(first) or isinstance(first, classmethod | staticmethod | property)
+
+
+class Decorators:
+    """What a `System` puts on functions."""
+
+    runtime: Runtime
+    circuits: Circuits
+    budgets: Budgets
+    timeouts: Timeouts
+    bulkheads: Bulkheads
+
+    @overload
+    def circuit(self, call: F, /) -> F: ...
+    @overload
+    def circuit(
+        self,
+        name: str | None = None,
+        *,
+        failure_threshold: int = 5,
+        failure_rate: float = 0.5,
+        min_calls: int | None = None,
+        window: Seconds = 60.0,
+        window_calls: int | None = None,
+        slow_call_duration: Seconds | None = None,
+        slow_call_rate: float = 0.5,
+        reset_timeout: Seconds = 30.0,
+        reset_timeout_multiplier: float = 2.0,
+        reset_timeout_max: Seconds = 300.0,
+        half_open_calls: int = 3,
+        success_threshold: int = 2,
+        half_open_timeout: Seconds | None = None,
+        ramp: Seconds = 0.0,
+        on: Matcher = Exception,
+        ignore: Matcher = (),
+        on_result: Callable[[Any], bool] | None = None,
+        key: Callable[..., Hashable] | None = None,
+        max_keys: int = 1000,
+    ) -> Decorator: ...
+    def circuit(self, name: Any = None, **options: Any) -> Any:
+        """Stop calling what keeps failing; `CircuitSettings` says what each argument does.
+
+        Args:
+            name: the circuit's name; default: the function's `module.qualname`.
+            options: the settings of `CircuitSettings`.
+
+        Raises:
+            ConfigurationError: a value out of range; another circuit of that name differs.
+            DecorationError: on a class or property, or a second time on one function.
+        """
+        if is_target(name):
+            return decorate(name, CircuitLayer(self.circuits, None, {}))
+        if name is not None and not isinstance(name, str):
+            raise ConfigurationError(f"circuit name={name!r}: give a text")
+        CircuitSettings.of(options, f"@circuit({name!r})" if name else "@circuit")
+        return adding(lambda: CircuitLayer(self.circuits, name, options))
+
+    def fallback(
+        self,
+        *sources: Any,
+        on: Matcher = Exception,
+        ignore: Matcher = (),
+        stale_for: Seconds | None = None,
+        cascade: bool = True,
+        **unknown: Any,
+    ) -> Decorator:
+        """Answer with something else when the call fails.
+
+        Args:
+            sources: values, functions of the call's arguments (and of `error`, if they take
+                one), or `Source`s; tried in order, lower `priority` first.
+            on: failures it answers for: exception types, or a predicate.
+            ignore: those it never answers for; beats `on`.
+            stale_for: seconds, > 0, for which the last good answer to the same arguments comes
+                before all sources; None: never.
+            cascade: try the next source when one fails; else only the first.
+            unknown: refused, by name.
+
+        Raises:
+            ConfigurationError: nothing to answer with, or a value out of range.
+            DecorationError: a source cannot stand in for the function: async for sync, other
+                arguments, or no items for a generator.
+        """
+        if unknown:
+            name = next(iter(unknown))
+            meant = did_you_mean(name, ["on", "ignore", "stale_for", "cascade"])
+            raise UnknownSettingError(f"@fallback: unknown argument {name!r}{meant}")
+
+        def make() -> FallbackLayer:
+            return FallbackLayer(
+                self.runtime, sources, on=on, ignore=ignore, stale_for=stale_for, cascade=cascade
+            )
+
+        make()  # so that wrong arguments are refused on their own line
+        return adding(make)
+
+    @overload
+    def retry(self, call: F, /) -> F: ...
+    @overload
+    def retry(
+        self,
+        attempts: int = 3,
+        *,
+        on: Matcher = TRANSIENT,
+        ignore: Matcher = (),
+        on_result: Callable[[Any], bool] | None = None,
+        timeout: Seconds | None = None,
+        backoff: str | Callable[[int], Seconds] | Iterable[Seconds] = "exponential",
+        initial_delay: Seconds = 0.1,
+        max_delay: Seconds = 5.0,
+        multiplier: float = 2.0,
+        jitter: float | str | None = "full",
+        budget: float | None = 0.2,
+    ) -> Decorator: ...
+    def retry(self, attempts: Any = 3, **options: Any) -> Any:
+        """Make a failed call again; `RetrySettings` says what each argument does.
+
+        Args:
+            attempts: how often it is made at most, >= 1, the first time included.
+            options: the other settings of `RetrySettings`.
+
+        Raises:
+            ConfigurationError: a value out of range.
+            DecorationError: on a class or property, or a second time on one function.
+        """
+        if is_target(attempts):
+            return decorate(attempts, RetryLayer(self.budgets, {}))
+        options = options if attempts == 3 else {"attempts": attempts, **options}
+        RetrySettings.of(options, "@retry")
+        return adding(lambda: RetryLayer(self.budgets, options))
+
+    def timeout(self, seconds: Seconds, *, name: str | None = None) -> Decorator:
+        """Limit the time of each call.
+
+        Async code is cancelled; sync code runs in a pool of threads, and is left to end there.
+
+        Args:
+            seconds: > 0.
+            name: what messages call it; default: the function's `module.qualname`.
+
+        Raises:
+            ConfigurationError: a value out of range.
+            DecorationError: on a class or property, or a second time on one function.
+        """
+        if is_target(seconds):
+            raise ConfigurationError("@timeout needs its seconds: write @timeout(2.0)")
+        TimeoutLayer(self.timeouts, seconds, name)
+        return adding(lambda: TimeoutLayer(self.timeouts, seconds, name))
+
+    @overload
+    def bulkhead(self, call: F, /) -> F: ...
+    @overload
+    def bulkhead(
+        self, limit: int = 25, *, max_wait: Seconds = 0.0, name: str | None = None
+    ) -> Decorator: ...
+    def bulkhead(self, limit: Any = 25, *, name: str | None = None, **options: Any) -> Any:
+        """Let only so many calls run at once.
+
+        Args:
+            limit: calls that may run at once, >= 1.
+            name: the bulkhead's name; default: the function's `module.qualname`.
+            options: `max_wait`, seconds, >= 0, that a further call waits for its turn.
+
+        Raises:
+            ConfigurationError: a value out of range; another bulkhead of that name differs.
+            DecorationError: on a class or property, or a second time on one function.
+        """
+        if is_target(limit):
+            return decorate(limit, BulkheadLayer(self.bulkheads, None, {}))
+        options = options if limit == 25 else {"limit": limit, **options}
+        BulkheadSettings.of(options, "@bulkhead")
+        return adding(lambda: BulkheadLayer(self.bulkheads, name, options))
+
+
+# The overloads are what type checkers read; for everyone else the long one is the signature.
+_overloaded: list[Any] = [Decorators.circuit, Decorators.retry, Decorators.bulkhead]
+for _method in _overloaded:
+    _method.__signature__ = inspect.signature(get_overloads(_method)[1])
