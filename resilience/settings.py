@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from resilience.circuits.settings import CircuitSettings
-from resilience.core.checks import flag, mapping, text
+from resilience.core.checks import flag, mapping, seconds, text
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
 from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError, UnknownSettingError
@@ -27,6 +27,8 @@ class WebSettings(Section):
         probe_first: answer the `/health` endpoints before the app's own middleware, login checks
             and host checks see the request.
         degraded_header: name what was stood in for in the `X-Degraded` response header.
+        deadline: seconds, > 0, that a request has; None: as long as it takes.
+        deadline_header: let the caller shorten that, by a header such as `X-Request-Timeout`.
     """
 
     TITLE: ClassVar[str] = "web"
@@ -34,11 +36,15 @@ class WebSettings(Section):
         "endpoints": flag,
         "probe_first": flag,
         "degraded_header": flag,
+        "deadline": seconds,
+        "deadline_header": flag,
     }
 
     endpoints: bool = True
     probe_first: bool = False
     degraded_header: bool = True
+    deadline: float | None = None
+    deadline_header: bool = True
 
 
 SECTIONS: dict[str, type[Section]] = {"web": WebSettings}

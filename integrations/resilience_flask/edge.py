@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 from werkzeug.exceptions import SecurityError
 
-from resilience.core import degraded
-from resilience.web import endpoints, payloads
+from resilience.web import endpoints
 from resilience.web.admission import actor_of
+from resilience.web.passage import Passage
+from resilience.web.wsgi import passing
 from resilience_flask import handlers
 from resilience_flask.state import State, response_of
 
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+PASSAGE = "resilience.passage"
+"""Where the WSGI environment has the request's passage."""
+
+
 class Edge:
     """The WSGI layer around an app.
 
-    A request's marks begin and end here rather than in Flask's hooks: those run in an order that
-    others decide, and after a streamed body at times in another context.
+    A request's passage begins and ends here rather than in Flask's hooks: those run in an order
+    that others decide, and after a streamed body at times in another context.
     """
 
     def __init__(self, app: Flask, state: State, inner: WSGIApplication) -> None:
@@ -40,13 +45,15 @@ class Edge:
             probe = self._probe(environ)
             if probe is not None:
                 return probe(environ, start_response)
-        if not web.degraded_header:
-            return self._inner(environ, start_response)
-        token = degraded.begin()
-        try:
-            return self._inner(environ, _naming(start_response, token.var.get()))
-        finally:
-            degraded.end(token)
+        passage = Passage(
+            self._state.system,
+            web,
+            _headers(environ),
+            environ.get("PATH_INFO", ""),
+            environ["REQUEST_METHOD"],
+        )
+        environ[PASSAGE] = passage
+        return passing(passage, self._inner, environ, start_response)
 
     def _meet(self) -> None:
         """Do what has to wait until all of the app is there; doing it twice at once is no harm."""
@@ -75,18 +82,17 @@ class Edge:
             return None if refused else self._state.authorize(request)
 
 
-def _naming(start_response: StartResponse, marks: degraded.Marks | None) -> Callable[..., Any]:
-    """Return `start_response` with `X-Degraded` added where something was stood in for.
+def note_route(sender: Flask, **_: Any) -> None:
+    """Tell the passage of the present request which route Flask found for it."""
+    passage = request.environ.get(PASSAGE)
+    if passage is not None and request.url_rule is not None:
+        passage.route = request.url_rule.rule
 
-    Args:
-        start_response: the server's.
-        marks: this request's own; the present ones may be those of an app mounted in this one.
-    """
 
-    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        value = payloads.degraded_header(marks or {})
-        if value:
-            headers = [*headers, ("X-Degraded", value)]
-        return start_response(status, headers, exc_info)
-
-    return start
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    """Return the request's headers, names in lower case."""
+    return {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }

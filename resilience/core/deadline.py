@@ -40,13 +40,23 @@ def remaining() -> float | None:
     return None if deadline is None else max(0.0, deadline.remaining())
 
 
-def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:
-    """Set a deadline `seconds` from now; never later than the one already in force."""
+def within(seconds: float, clock: Clock) -> Deadline:
+    """Return a deadline `seconds` from now; never later than the one already in force."""
     outer = remaining()
     left = seconds if outer is None else min(seconds, outer)
-    return _current.set(Deadline(clock.monotonic() + left, clock))
+    return Deadline(clock.monotonic() + left, clock)
+
+
+def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:
+    """Set a deadline `seconds` from now; never later than the one already in force."""
+    return _current.set(within(seconds, clock))
+
+
+def resume(deadline: Deadline) -> Token[Deadline | None]:
+    """Set a deadline that began earlier, perhaps in another context."""
+    return _current.set(deadline)
 
 
 def end(token: Token[Deadline | None]) -> None:
-    """Return to the deadline that `begin` found."""
+    """Return to the deadline that `begin` or `resume` found."""
     _current.reset(token)

@@ -10,13 +10,13 @@ Marks = dict[str, str]
 _marks: ContextVar[Marks | None] = ContextVar("resilience_degraded", default=None)
 
 
-def begin() -> Token[Marks | None]:
-    """Start a request: what is marked from now on, also in its tasks and threads, is its own."""
-    return _marks.set({})
+def resume(marks: Marks) -> Token[Marks | None]:
+    """Put what is marked from now on, also in tasks and threads, into a request's `marks`."""
+    return _marks.set(marks)
 
 
 def end(token: Token[Marks | None]) -> None:
-    """Leave the request that `begin` started."""
+    """Return to the marks that `resume` found."""
     _marks.reset(token)
 
 

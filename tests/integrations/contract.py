@@ -6,14 +6,14 @@ A framework's test subclasses `WebContract` and gives a `site` fixture: an app w
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from resilience import Circuit, DeadlineExceededError, System
+from resilience import Circuit, DeadlineExceededError, System, remaining
 from resilience.testing import ManualClock, force_open
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -21,6 +21,8 @@ SECRET = "postgres://admin:hunter2@10.0.0.7"  # what an exception's text may hol
 OPERATOR = {"Authorization": "Bearer operator"}
 PROBE_PATHS = ["/health", "/health/live", "/health/ready"]
 ENDPOINTS = [*PROBE_PATHS, "/degradation"]
+ROUTES = ["pay", "prices", "reviews", "late", "broken", "left"]
+"""Each is served below `/` by the method of `Shop` of its name."""
 
 
 class Reply(NamedTuple):
@@ -46,10 +48,10 @@ class Ask(Protocol):
 
 
 class Shop:
-    """Guarded calls for a framework's views: each route calls the method of its name.
+    """Guarded calls for a framework's views: each of `ROUTES` calls the method of its name.
 
-    `/pay`, `/prices`, `/reviews`, `/late`, `/broken`; `/missing/<status>` calls
-    `missing(status, abort)` with the framework's own way to answer with a status.
+    `/missing/<status>` calls `missing(status, abort)` with the framework's own way to answer with
+    a status, and `/parts` streams `parts()` in the framework's own way.
     """
 
     def __init__(self) -> None:
@@ -77,6 +79,16 @@ class Shop:
     def broken(self) -> str:
         """Fail as ours never does."""
         return str(1 // 0)
+
+    def left(self) -> str:
+        """Tell how many seconds the request has."""
+        return str(remaining())
+
+    def parts(self) -> Iterator[str]:
+        """Yield what a streamed answer is made of: a guarded call, and the seconds left by then."""
+        yield self.reviews()
+        self.clock.advance(1)
+        yield f" {remaining()}"
 
     def _answer(self) -> str:
         if not self.healthy:
@@ -215,6 +227,36 @@ class WebContract:
         assert plain.headers["x-degraded"] == "reviews=fallback"
         site.shop.healthy = True
         assert "x-degraded" not in site.ask("/pay").headers
+
+    def test_a_streamed_answer_is_begun_before_it_is_degraded(self, site: Site) -> None:
+        """Its headers are gone when its body is made, and the next request hears nothing of it."""
+        site.shop.healthy = False
+
+        streamed, after = site.ask("/parts"), site.ask("/left")
+
+        assert (streamed.status, streamed.body) == (200, b"none None")
+        assert "x-degraded" not in streamed.headers
+        assert "x-degraded" not in after.headers
+
+    # -- how long it may take -----------------------------------------------------------------
+
+    def test_a_request_takes_as_long_as_it_likes(self, site: Site) -> None:
+        """Unless somebody says otherwise."""
+        assert site.ask("/left").body == b"None"
+
+    def test_the_caller_tells_how_long_it_waits(self, site: Site) -> None:
+        """For this request only; what is no time is no limit."""
+        hurried = site.ask("/left", headers={"X-Request-Timeout": "1.5"})
+        puzzling = site.ask("/left", headers={"X-Request-Timeout": "soon"})
+
+        assert (hurried.body, puzzling.body) == (b"1.5", b"None")
+
+    def test_a_streamed_body_has_what_is_left_of_the_time(self, site: Site) -> None:
+        """Its deadline is the request's, whenever the server asks for the next part."""
+        reply = site.ask("/parts", headers={"X-Request-Timeout": "2500ms"})
+
+        assert reply.body == b"fresh 1.5"
+        assert site.ask("/left").body == b"None"
 
     # -- health -------------------------------------------------------------------------------
 

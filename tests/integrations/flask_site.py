@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, abort
+from flask import Flask, Response, abort
 
-from tests.integrations.contract import Ask, Reply, Shop
+from tests.integrations.contract import ROUTES, Ask, Reply, Shop
 
 
 def authorize(asked: Any) -> str | None:
@@ -17,8 +17,9 @@ def shop_app(shop: Shop, **config: Any) -> Flask:
     """Make an app with the shop's routes, not yet set up."""
     app = Flask("shop")
     app.config.from_mapping(config)
-    for name in ("pay", "prices", "reviews", "late", "broken"):
+    for name in ROUTES:
         app.add_url_rule(f"/{name}", name, getattr(shop, name))
+    app.add_url_rule("/parts", "parts", lambda: Response(shop.parts()))
     app.add_url_rule("/missing/<int:status>", "missing", lambda status: shop.missing(status, abort))
     return app
 

@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, abort
+from flask import Blueprint, Flask, Response, abort, request
 from flask.cli import routes_command
 
 from resilience import (
     ConfigurationError,
 )
+from resilience.web.passage import Outcome, Passage
 from resilience_flask import Resilience
-from tests.integrations.contract import ENDPOINTS, Ask, Shop, Site, WebContract
+from tests.integrations.contract import ENDPOINTS, ROUTES, Ask, Shop, Site, WebContract
 from tests.integrations.flask_site import ask_of, authorize, shop_app
 
 
@@ -43,8 +44,9 @@ class TestContractInBlueprint(WebContract):
     def site(self, shop: Shop) -> Site:
         """Give the shop as a blueprint with a catch-all."""
         app, blueprint = Flask("shop"), Blueprint("shop", __name__)
-        for name in ("pay", "prices", "reviews", "late", "broken"):
+        for name in ROUTES:
             blueprint.add_url_rule(f"/{name}", name, getattr(shop, name))
+        blueprint.add_url_rule("/parts", "parts", lambda: Response(shop.parts()))
         blueprint.add_url_rule(
             "/missing/<int:status>", "missing", lambda status: shop.missing(status, abort)
         )
@@ -127,3 +129,36 @@ def test_the_command_line_lists_the_routes(app: Flask, shop: Shop) -> None:
     for name, path in zip(["health", "live", "ready", "degradation"], ENDPOINTS, strict=True):
         assert [f"resilience.{name}", "GET", path] in rows
     assert not app.extensions["resilience"].met
+
+
+def test_a_requests_passage_knows_its_route(app: Flask, shop: Shop) -> None:
+    """Its template, so that all orders are one; made-up paths have none."""
+    Resilience(app, system=shop.system)
+    app.add_url_rule("/orders/<int:order>", "order", lambda order: request_passage().route)
+    app.register_error_handler(404, lambda error: f"[{request_passage().route}]")
+
+    replies = [ask_of(app)(path).body for path in ("/orders/1", "/orders/2", "/made/up")]
+
+    assert replies == [b"/orders/<int:order>", b"/orders/<int:order>", b"[]"]
+
+
+def test_a_requests_passage_ends_with_its_body(app: Flask, shop: Shop) -> None:
+    """Not before, and however the request ends."""
+    Resilience(app, system=shop.system)
+    passages: list[Passage] = []
+    app.before_request(lambda: passages.append(request_passage()))
+    shop.healthy = False
+
+    with app.test_client().get("/parts") as streamed:
+        assert passages[0].outcome is None
+        assert streamed.data == b"none None"
+    ask_of(app)("/broken")
+
+    assert passages[0].outcome == Outcome(200, False, 1.0)
+    assert passages[1].outcome == Outcome(500, False, 0.0)
+
+
+def request_passage() -> Passage:
+    """Return the passage of the present request."""
+    passage: Passage = request.environ["resilience.passage"]
+    return passage

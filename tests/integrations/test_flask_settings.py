@@ -46,10 +46,34 @@ def test_web_settings_come_from_the_environment_too(
 
 
 @pytest.mark.parametrize(
+    ("web", "header", "left"),
+    [
+        ({"deadline": 2}, None, "2.0"),
+        ({"deadline": 2}, "1.5", "1.5"),
+        ({"deadline": 2}, "10", "2.0"),
+        ({"deadline": 2, "deadline_header": False}, "1.5", "2.0"),
+        ({"deadline_header": False}, "1.5", "None"),
+    ],
+)
+def test_a_request_has_the_apps_time_or_the_callers(
+    shop: Shop, web: dict[str, Any], header: str | None, left: str
+) -> None:
+    """The caller can shorten it, where the app lets it, and never prolong it."""
+    app = shop_app(shop, RESILIENCE_WEB=web)
+    Resilience(app, system=shop.system)
+
+    reply = ask_of(app)("/left", headers={"X-Request-Timeout": header} if header else None)
+
+    assert reply.body.decode() == left
+
+
+@pytest.mark.parametrize(
     ("config", "words"),
     [
         ({"RESILIENCE_CIRCIUTS": {}}, "RESILIENCE_CIRCIUTS; did you mean 'RESILIENCE_CIRCUITS'"),
         ({"RESILIENCE_WEB": {"probe_frist": True}}, "app 'shop'.*'probe_frist'.*'probe_first'"),
+        ({"RESILIENCE_WEB": {"deadline": 0}}, "app 'shop'.*deadline=0: give a number > 0"),
+        ({"RESILIENCE_WEB": {"deadline_header": 1}}, "deadline_header=1: give true or false"),
         ({"RESILIENCE_WEB": {"endpoints": "yes"}}, "app 'shop'.*endpoints='yes'.*true or false"),
         ({"RESILIENCE_CIRCUITS": {"payments": {"windw": 1}}}, "'payments'.*'windw'.*'window'"),
         ({"RESILIENCE_CIRCUITS": {"payments": {"window": -1}}}, "'payments'.*window=-1"),

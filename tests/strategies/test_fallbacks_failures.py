@@ -123,7 +123,7 @@ def test_an_answer_is_told_and_marked(system: System, events: list[Event], kind:
     """One event with source and error, the request marked degraded; none for good answers."""
     guard = system.fallback(failing(OSError()), Source("instead", name="the list"))
     good, bad = guard(kind(abs)), guard(kind(down))
-    token = degraded.begin()
+    token = degraded.resume({})
     try:
         run(good, 5)
         assert (degraded.marks(), events) == ({}, [])

@@ -30,7 +30,7 @@ def test_the_last_good_answer_comes_before_all_sources(
         assert run(guarded, 1) == upstream.answer
     upstream.is_down = True
 
-    token = degraded.begin()
+    token = degraded.resume({})
     assert run(guarded, 1) == "new"
     assert run(guarded, 2) == "nothing"
     degraded.end(token)
@@ -42,7 +42,7 @@ def test_it_is_marked_stale(ask: Call, upstream: Upstream) -> None:
     """`X-Degraded` tells stale answers from others."""
     ask()
     upstream.is_down = True
-    token = degraded.begin()
+    token = degraded.resume({})
 
     ask()
     assert list(degraded.marks().values()) == ["stale"]

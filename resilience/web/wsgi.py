@@ -1,0 +1,93 @@
+"""A passage through a WSGI app, whose body the server asks for part by part (PEP 3333)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from resilience.web.passage import Passage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def passing(
+    passage: Passage,
+    app: WSGIApplication,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """Return the app's answer, with `X-Degraded` where something was stood in for.
+
+    The passage ends with the body; at once where the server itself sends a file.
+    """
+    start = _Start(passage, start_response)
+    try:
+        with passage:
+            body = app(environ, start)
+    except BaseException:
+        passage.finish(start.status, failed=True)
+        raise
+    file = environ.get("wsgi.file_wrapper")
+    if isinstance(file, type) and isinstance(body, file):
+        passage.finish(start.status, failed=False)
+        return body  # as it is: the server knows it by its type
+    return _Body(passage, start, body)
+
+
+class _Start:
+    """The server's `start_response`, with the header added and the status remembered."""
+
+    __slots__ = ("_passage", "_start_response", "status")
+
+    def __init__(self, passage: Passage, start_response: StartResponse) -> None:
+        self._passage = passage
+        self._start_response = start_response
+        self.status: int | None = None
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        self.status = int(status[:3])
+        value = self._passage.degraded_header()
+        if value:
+            headers = [*headers, ("X-Degraded", value)]
+        return self._start_response(status, headers, exc_info)
+
+
+class _Body:
+    """A body each of whose parts is made inside the passage."""
+
+    __slots__ = ("_body", "_parts", "_passage", "_start")
+
+    def __init__(self, passage: Passage, start: _Start, body: Iterable[bytes]) -> None:
+        self._passage = passage
+        self._start = start
+        self._body = body
+        self._parts: Iterator[bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            with self._passage:
+                if self._parts is None:
+                    self._parts = iter(self._body)
+                return next(self._parts)
+        except StopIteration:
+            self._passage.finish(self._start.status, failed=False)
+            raise
+        except BaseException:
+            self._passage.finish(self._start.status, failed=True)
+            raise
+
+    def close(self) -> None:
+        """Close the app's body; the server does so whether it was read to its end or not."""
+        close = getattr(self._body, "close", None)
+        try:
+            if close is not None:
+                with self._passage:
+                    close()
+        except BaseException:
+            self._passage.finish(self._start.status, failed=True)
+            raise
+        self._passage.finish(self._start.status, failed=False)

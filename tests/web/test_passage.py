@@ -1,0 +1,133 @@
+"""One request on its way through an app, without any framework."""
+
+import asyncio
+import contextvars
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from resilience import System, remaining
+from resilience.core import degraded
+from resilience.settings import WebSettings
+from resilience.testing import ManualClock
+from resilience.web.passage import Outcome, Passage
+
+
+def passage_of(
+    system: System, headers: Mapping[str, str] | None = None, **settings: Any
+) -> Passage:
+    """Return a passage through an app with these web settings."""
+    return Passage(system, WebSettings(**settings), headers or {}, "/orders/7", "GET")
+
+
+def test_marks_are_kept_with_the_request(system: System) -> None:
+    """Also those of its tasks; nothing is left behind."""
+    passage = passage_of(system)
+
+    async def view() -> None:
+        await asyncio.gather(asyncio.create_task(later()))
+        degraded.mark("prices", "stale")
+
+    async def later() -> None:
+        degraded.mark("reviews", "fallback")
+
+    with passage:
+        asyncio.run(view())
+
+    assert passage.degraded_header() == "reviews=fallback, prices=stale"
+    assert degraded.marks() == {}
+
+
+def test_a_passage_is_entered_again_for_each_part_of_a_body(
+    system: System, clock: ManualClock
+) -> None:
+    """In another context than before: the same marks, and what is left of the same time."""
+    passage = passage_of(system, deadline=3)
+    with passage:
+        degraded.mark("prices", "stale")
+    clock.advance(2)
+
+    def part() -> tuple[dict[str, str], float | None]:
+        with passage:
+            return dict(degraded.marks()), remaining()
+
+    assert contextvars.Context().run(part) == ({"prices": "stale"}, 1.0)
+    assert (degraded.marks(), remaining()) == ({}, None)
+
+
+def test_a_passage_inside_another_leaves_the_outer_one_as_it_was(
+    system: System, clock: ManualClock
+) -> None:
+    """An app mounted in an app: marks of its own, and never more time than the outer one has."""
+    outer = passage_of(system, deadline=3)
+
+    with outer:
+        clock.advance(1)
+        inner = passage_of(system, deadline=10)
+        with inner:
+            degraded.mark("prices", "stale")
+            assert remaining() == 2.0
+        with passage_of(system):
+            assert remaining() == 2.0
+        assert degraded.marks() == {}
+
+    assert (outer.degraded_header(), inner.degraded_header()) == ("", "prices=stale")
+
+
+def test_a_failing_app_leaves_the_context_as_it_was(system: System) -> None:
+    """Whatever comes out."""
+    with pytest.raises(KeyboardInterrupt), passage_of(system, deadline=3):
+        raise KeyboardInterrupt
+
+    assert remaining() is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "left"),
+    [
+        ({}, {}, None),
+        ({"deadline": 2}, {}, 2.0),
+        ({"deadline": 2}, {"x-request-timeout": "1.5"}, 1.5),
+        ({"deadline": 2}, {"grpc-timeout": "500m"}, 0.5),
+        ({"deadline": 2}, {"x-request-timeout": "30"}, 2.0),
+        ({"deadline": 2}, {"x-request-timeout": "-1"}, 2.0),
+        ({}, {"x-request-timeout": "1.5"}, 1.5),
+        ({"deadline_header": False}, {"x-request-timeout": "1.5"}, None),
+        ({"deadline": 2, "deadline_header": False}, {"x-request-timeout": "1.5"}, 2.0),
+    ],
+)
+def test_a_request_has_the_apps_time_or_the_callers(
+    system: System, settings: dict[str, Any], headers: dict[str, str], left: float | None
+) -> None:
+    """Whichever is shorter; the caller's only where the app listens."""
+    with passage_of(system, headers, **settings):
+        assert remaining() == left
+
+
+def test_the_header_is_empty_where_the_app_wants_none(system: System) -> None:
+    """`degraded_header=False`."""
+    passage = passage_of(system, degraded_header=False)
+
+    with passage:
+        degraded.mark("prices", "stale")
+
+    assert passage.degraded_header() == ""
+
+
+def test_only_the_first_end_counts(system: System, clock: ManualClock) -> None:
+    """A body may end, break off and be closed, all for one request."""
+    passage = passage_of(system)
+    assert passage.outcome is None
+    clock.advance(1.5)
+
+    passage.finish(200, failed=False)
+    clock.advance(1)
+    passage.finish(None, failed=True)
+
+    assert passage.outcome == Outcome(200, False, 1.5)
+
+
+def test_a_route_is_unknown_until_the_integration_says_it(system: System) -> None:
+    """And what no route matches stays one and the same."""
+    assert passage_of(system).route == ""
