@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 PYTHON := $(shell .ci/find-python)
 
-# Programs the tests start, by the name of their Debian package (which is also their command).
-SYSTEM_PACKAGES := chromium
+# Programs the tests start, by the name of their Debian package (.ci/system-packages finds them).
+SYSTEM_PACKAGES := chromium redis-server postgresql
 
 BIN := .venv/bin
 BENCH := .venv-bench/bin

@@ -7,6 +7,12 @@ import pytest
 
 from resilience import Event, System
 from resilience.testing import ManualClock, record_events
+from tests.servers.fixtures import (  # noqa: F401 - pytest finds fixtures by their names here
+    fresh_postgres,
+    fresh_redis,
+    postgres_server,
+    redis_server,
+)
 
 
 @pytest.fixture
