@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random as randomness
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resilience.circuits.registry import Circuits
 from resilience.clock import Clock
@@ -16,6 +17,9 @@ from resilience.limits.deadlines import Timeouts
 from resilience.limits.registry import Bulkheads
 from resilience.settings import Settings
 from resilience.strategies.budget import Budgets
+
+if TYPE_CHECKING:
+    from resilience.telemetry.traffic import Traffic
 
 
 class System(Decorators):
@@ -49,6 +53,15 @@ class System(Decorators):
         self.runtime.engine.every(1.0, self._settle, name="circuits")
         if settings is not None:
             self.configure(settings)
+
+    # -- parts, loaded when they are first asked for ------------------------------------------
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """The app's requests: how many, how fast, how many fail; counted by its integration."""
+        from resilience.telemetry.traffic import Traffic
+
+        return Traffic(self.runtime.clock)
 
     # -- settings -----------------------------------------------------------------------------
 

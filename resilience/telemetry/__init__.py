@@ -1,0 +1,1 @@
+"""What the app and its machine are measured by."""

@@ -1,0 +1,263 @@
+"""The requests of an app: how many, how fast, how many fail, by route and as a whole."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from dataclasses import dataclass
+from threading import Lock
+from typing import NamedTuple
+
+from resilience.clock import Clock
+from resilience.core.checks import seconds as checked_seconds
+from resilience.core.checks import whole
+from resilience.telemetry.histogram import Histogram, Meter
+
+UNMATCHED = "(unmatched)"
+"""The route of all requests that match none: made-up paths are one and not many."""
+
+OTHERS = "(others)"
+"""The route of all routes beyond the number that are told apart."""
+
+SPAN = 30.0  # seconds
+MOST_ROUTES = 200
+LEAST = 10
+"""Of fewer requests no rate or quantile is told, unless it is asked for."""
+
+
+class Totals(NamedTuple):
+    """What was counted since the system was made; who keeps two of them knows what came between.
+
+    Args:
+        arrived: requests that came in, those turned away among them.
+        finished: requests that were served to their end.
+        failed: those of them that ended in a server error.
+        shed: requests turned away.
+        seconds: time spent on those that finished, all added up.
+        waited: time that arrived ones had waited before, where it is known, all added up.
+    """
+
+    arrived: int = 0
+    finished: int = 0
+    failed: int = 0
+    shed: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSnapshot:
+    """A route, or all of them, over the last half a minute.
+
+    Args:
+        route: the template; "" for all.
+        requests: how many were served to their end.
+        failures: how many of them ended in a server error.
+        rate: requests a second.
+        error_rate: failures by requests, 0-1; None: there were no requests.
+        mean: seconds; None: there were no requests.
+        p50: seconds, and so on; None: there were no requests.
+    """
+
+    route: str
+    requests: int
+    failures: int
+    rate: float
+    error_rate: float | None
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Traffic:
+    """Counts requests, in constant memory; any thread may.
+
+    Args:
+        clock: tells the time.
+        span: seconds, > 0, that rates and quantiles are about; they see 0.9 to 1.0 of them.
+        most_routes: how many routes are told apart, >= 1; further ones are `OTHERS`.
+
+    Raises:
+        ConfigurationError: a value out of range.
+    """
+
+    def __init__(self, clock: Clock, span: float = SPAN, most_routes: int = MOST_ROUTES) -> None:
+        self._clock = clock
+        self._span = checked_seconds("span", span)
+        self._most_routes = whole("most_routes", most_routes)
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._lock = Lock()
+        self._since = self._clock.monotonic()
+        self._whole = Histogram(self._span)
+        self._waits = Histogram(self._span)
+        self._arrivals = Meter(self._span)
+        self._routes: dict[str, Histogram] = {}
+        self._under_way = 0
+        self._arrived = self._shed = 0
+        self._finished = self._failed = 0
+        self._seconds = self._waited = 0.0
+
+    # -- counting -----------------------------------------------------------------------------
+
+    def arrive(self, waited: float | None = None) -> int:
+        """Count a request that is taken up; return how many are under way, this one included.
+
+        Args:
+            waited: seconds, >= 0, that it has waited to be taken up; None: nobody knows.
+        """
+        now = self._clock.monotonic()
+        with self._lock:
+            self._count_arrival(now, waited)
+            self._under_way += 1
+            return self._under_way
+
+    def leave(self, route: str, seconds: float, failed: bool) -> None:
+        """Count the end of a request that was taken up; the arguments are those of `record`."""
+        now = self._clock.monotonic()
+        with self._lock:
+            self._under_way -= 1
+            self._record(now, route, seconds, failed)
+
+    def record(self, route: str, seconds: float, failed: bool) -> None:
+        """Count a request that was served, whether or not its arrival was counted.
+
+        Args:
+            route: the template it matched, never the path; "" for none.
+            seconds: how long it took, >= 0.
+            failed: whether it ended in a server error, such as 500.
+        """
+        now = self._clock.monotonic()
+        with self._lock:
+            self._record(now, route, seconds, failed)
+
+    def refuse(self, waited: float | None = None) -> None:
+        """Count a request that is turned away at once: it is no failure, and has no duration."""
+        now = self._clock.monotonic()
+        with self._lock:
+            self._count_arrival(now, waited)
+            self._shed += 1
+
+    def _count_arrival(self, now: float, waited: float | None) -> None:
+        self._arrivals.record(now)
+        self._arrived += 1
+        if waited is not None:
+            self._waits.record(now, waited)
+            self._waited += waited
+
+    def _record(self, now: float, route: str, seconds: float, failed: bool) -> None:
+        self._finished += 1
+        self._failed += failed
+        self._seconds += seconds
+        self._whole.record(now, seconds, failed)
+        (self._routes.get(route) or self._meet(route)).record(now, seconds, failed)
+
+    def _meet(self, route: str) -> Histogram:
+        name = route or UNMATCHED
+        if name not in self._routes and len(self._routes) >= self._most_routes:
+            name = OTHERS
+        return self._routes.setdefault(name, Histogram(self._span))
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def error_rate(self, route: str | None = None, *, least: int = LEAST) -> float | None:
+        """Return the share, 0-1, of requests that ended in a server error.
+
+        Args:
+            route: the template; None: of all requests.
+            least: of fewer requests than that, >= 1, it is None.
+        """
+        now = self._clock.monotonic()
+        with self._lock:
+            found = self._found(route)
+            count = 0 if found is None else found.count(now)
+            return None if found is None or count < max(1, least) else found.failures(now) / count
+
+    def latency(
+        self, share: float, route: str | None = None, *, least: int = LEAST
+    ) -> float | None:
+        """Return the seconds within which a share of requests was served, to 4.5 %.
+
+        Args:
+            share: above 0 to 1; 0.95 for what is called p95.
+            route: the template; None: of all requests.
+            least: of fewer requests than that, >= 1, it is None.
+        """
+        now = self._clock.monotonic()
+        with self._lock:
+            return _quantile(self._found(route), now, share, least)
+
+    def waiting(self, share: float, *, least: int = LEAST) -> float | None:
+        """Return the seconds within which a share of requests was taken up; None: nobody knows."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return _quantile(self._waits, now, share, least)
+
+    def arrival_rate(self) -> float:
+        """Return how many requests come in a second, those turned away included."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return self._arrivals.count(now) / self._arrivals.covered(now, self._since)
+
+    def concurrency(self) -> int:
+        """Return how many requests are under way now."""
+        return self._under_way
+
+    def totals(self) -> Totals:
+        """Return what was counted since the beginning."""
+        with self._lock:
+            return Totals(
+                self._arrived, self._finished, self._failed, self._shed, self._seconds, self._waited
+            )
+
+    def snapshot(self) -> list[RouteSnapshot]:
+        """Return all requests together, then each route, most requested first."""
+        now = self._clock.monotonic()
+        with self._lock:
+            spanned = self._arrivals.covered(now, self._since)
+            whole_ = _shown("", self._whole, now, spanned)
+            routes = [_shown(name, each, now, spanned) for name, each in self._routes.items()]
+        return [whole_, *sorted(routes, key=lambda each: -each.requests)]
+
+    def _found(self, route: str | None) -> Histogram | None:
+        return self._whole if route is None else self._routes.get(route or UNMATCHED)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: the requests were its parent's."""
+        self._begin()
+
+
+def _quantile(found: Histogram | None, now: float, share: float, least: int) -> float | None:
+    if found is None or found.count(now) < least:
+        return None
+    return found.quantile(now, share)
+
+
+def _shown(route: str, found: Histogram, now: float, spanned: float) -> RouteSnapshot:
+    count, failures = found.count(now), found.failures(now)
+    return RouteSnapshot(
+        route,
+        count,
+        failures,
+        rate=count / spanned,
+        error_rate=failures / count if count else None,
+        mean=found.seconds(now) / count if count else None,
+        p50=found.quantile(now, 0.5),
+        p95=found.quantile(now, 0.95),
+        p99=found.quantile(now, 0.99),
+    )
+
+
+_all: weakref.WeakSet[Traffic] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for traffic in list(_all):
+        traffic.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

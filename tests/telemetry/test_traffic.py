@@ -1,0 +1,224 @@
+"""The requests of an app, counted by route and as a whole."""
+
+import threading
+import tracemalloc
+
+import pytest
+
+from resilience import ConfigurationError, System
+from resilience.telemetry.traffic import OTHERS, UNMATCHED, Totals, Traffic
+from resilience.testing import ManualClock
+
+
+@pytest.fixture
+def traffic(system: System) -> Traffic:
+    """Give the traffic of a system on a manual clock."""
+    return system.traffic
+
+
+def test_error_rate_is_of_all_requests_or_of_a_route(traffic: Traffic) -> None:
+    """Failures by requests."""
+    for number in range(20):
+        traffic.record("/orders", 0.1, failed=number % 2 == 0)
+        traffic.record("/", 0.1, failed=False)
+
+    assert traffic.error_rate() == pytest.approx(0.25)
+    assert traffic.error_rate("/orders") == pytest.approx(0.5)
+    assert traffic.error_rate("/") == 0.0
+
+
+def test_too_few_requests_tell_nothing(traffic: Traffic) -> None:
+    """One failed request at night is no error rate of 1; who wants it can ask for it."""
+    for _ in range(9):
+        traffic.record("/", 0.2, failed=True)
+
+    assert traffic.error_rate() is None
+    assert traffic.latency(0.95) is None
+    assert traffic.error_rate(least=1) == 1.0
+    assert traffic.latency(0.95, least=1) == pytest.approx(0.2, rel=0.045)
+
+    traffic.record("/", 0.2, failed=True)
+
+    assert traffic.error_rate() == 1.0
+    assert traffic.latency(0.95) == pytest.approx(0.2, rel=0.045)
+
+
+def test_nothing_is_known_of_a_route_nobody_asked_for(traffic: Traffic) -> None:
+    """It has no rate, rather than one of 0."""
+    assert traffic.error_rate("/nowhere", least=1) is None
+    assert traffic.latency(0.5, "/nowhere", least=1) is None
+    assert traffic.error_rate(least=0) is None
+
+
+def test_latency_is_the_share_asked_for(traffic: Traffic) -> None:
+    """Of a hundred requests five are slow: p95 does not see them, p99 does."""
+    for number in range(100):
+        traffic.record("/", 2.0 if number < 5 else 0.05, failed=False)
+
+    assert traffic.latency(0.95) == pytest.approx(0.05, rel=0.045)
+    assert traffic.latency(0.96) == pytest.approx(2.0, rel=0.045)
+    assert traffic.latency(0.99, "/") == pytest.approx(2.0, rel=0.045)
+
+
+def test_old_requests_are_forgotten(clock: ManualClock, traffic: Traffic) -> None:
+    """After half a minute only the present counts; the totals stay."""
+    for _ in range(10):
+        traffic.record("/", 1.0, failed=True)
+    clock.advance(30)
+    for _ in range(10):
+        traffic.record("/", 0.1, failed=False)
+
+    assert traffic.error_rate() == 0.0
+    assert traffic.latency(1.0) == pytest.approx(0.1, rel=0.045)
+    assert traffic.totals().finished == 20
+    assert traffic.totals().failed == 10
+    assert traffic.totals().seconds == pytest.approx(11.0)
+
+
+def test_routes_that_match_nothing_are_one(traffic: Traffic) -> None:
+    """A scanner's paths are one bucket."""
+    for _ in range(10):
+        traffic.record("", 0.01, failed=False)
+
+    assert [each.route for each in traffic.snapshot()] == ["", UNMATCHED]
+    assert traffic.latency(0.5, "") == traffic.latency(0.5, UNMATCHED) is not None
+
+
+def test_the_number_of_routes_is_bounded(clock: ManualClock) -> None:
+    """Routes beyond the limit are counted together, those known before by themselves."""
+    traffic = Traffic(clock, most_routes=3)
+
+    for number in range(50):
+        traffic.record(f"/{number}", 0.01, failed=False)
+    traffic.record("/1", 0.01, failed=False)
+
+    counts = {each.route: each.requests for each in traffic.snapshot()}
+    assert counts == {"": 51, OTHERS: 47, "/1": 2, "/0": 1, "/2": 1}
+
+
+def test_memory_does_not_grow_with_requests_or_paths(clock: ManualClock) -> None:
+    """A hundred thousand more requests of any route and duration take no more room."""
+    traffic = Traffic(clock, most_routes=10)
+
+    def serve(count: int) -> None:
+        for number in range(count):
+            clock.advance(0.01)
+            traffic.record(f"/{number % 500}", number % 97 / 10, failed=False)
+
+    serve(5_000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        serve(20_000)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 200_000  # slices come and go; 12 histograms of 8 KB in all their slices
+
+
+def test_arrivals_concurrency_and_waiting(clock: ManualClock, traffic: Traffic) -> None:
+    """What comes in, what is under way, and how long it waited before."""
+    assert traffic.arrive() == 1
+    assert traffic.arrive(0.5) == 2
+    traffic.refuse(1.5)
+    clock.advance(3)
+
+    assert traffic.concurrency() == 2
+    assert traffic.arrival_rate() == pytest.approx(1.0)
+    assert traffic.waiting(0.5, least=1) == pytest.approx(0.5, rel=0.045)
+    assert traffic.waiting(1.0, least=1) == pytest.approx(1.5, rel=0.045)
+
+    traffic.leave("/", 3.0, failed=False)
+
+    assert traffic.concurrency() == 1
+    assert traffic.totals() == Totals(
+        arrived=3, finished=1, failed=0, shed=1, seconds=3.0, waited=2.0
+    )
+
+
+def test_nobody_knows_the_waiting_where_it_was_never_told(traffic: Traffic) -> None:
+    """No number is better than a made-up 0."""
+    traffic.arrive()
+
+    assert traffic.waiting(0.95, least=1) is None
+
+
+def test_a_snapshot_has_every_route_most_requested_first(
+    clock: ManualClock, traffic: Traffic
+) -> None:
+    """Numbers of the whole and of each route."""
+    clock.advance(6)
+    for number in range(12):
+        traffic.record("/a" if number % 3 else "/b", 0.2, failed=number == 0)
+
+    whole, first, second = traffic.snapshot()
+
+    assert (whole.requests, whole.failures) == (12, 1)
+    assert whole.rate == pytest.approx(2.0)
+    assert (first.route, first.requests, first.error_rate) == ("/a", 8, 0.0)
+    assert (second.route, second.requests, second.error_rate) == ("/b", 4, 0.25)
+    assert whole.mean == pytest.approx(0.2)
+    for quantile in (whole.p50, whole.p95, whole.p99):
+        assert quantile == pytest.approx(0.2, rel=0.045)
+
+
+def test_an_empty_snapshot_says_nothing(traffic: Traffic) -> None:
+    """Before the first request there are no rates and no times."""
+    [whole] = traffic.snapshot()
+
+    assert (whole.requests, whole.rate, whole.error_rate, whole.mean, whole.p95) == (
+        *(0, 0.0),
+        *(None, None, None),
+    )
+
+
+@pytest.mark.stress
+def test_no_request_is_lost_between_threads(traffic: Traffic) -> None:
+    """Eight threads count what they did, exactly."""
+
+    def serve() -> None:
+        for number in range(2_000):
+            traffic.arrive(0.01)
+            traffic.leave(f"/{number % 5}", 0.01, failed=number % 2 == 0)
+
+    threads = [threading.Thread(target=serve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    totals = traffic.totals()
+    assert (totals.arrived, totals.finished, totals.failed) == (16_000, 16_000, 8_000)
+    assert sum(each.requests for each in traffic.snapshot()[1:]) == 16_000
+    assert traffic.concurrency() == 0
+
+
+def test_a_fork_begins_anew(traffic: Traffic) -> None:
+    """The parent's requests, and a lock that one of its threads held, are none of the child's."""
+    traffic.arrive()
+    traffic._lock.acquire()
+
+    traffic.after_fork()
+
+    assert traffic.arrive() == 1
+    assert traffic.totals().arrived == 1
+
+
+@pytest.mark.parametrize("wrong", [{"span": 0}, {"span": "long"}, {"most_routes": 0}])
+def test_refuses_what_cannot_be(clock: ManualClock, wrong: dict) -> None:
+    """By the name of the argument."""
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        Traffic(clock, **wrong)
+
+
+def test_traffic_is_loaded_when_asked_for() -> None:
+    """`import resilience` does not load it."""
+    import subprocess
+    import sys
+
+    code = "import resilience, sys; print('resilience.telemetry.traffic' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    assert ran.stdout.strip() == "False"
