@@ -19,6 +19,7 @@ from resilience.settings import Settings
 from resilience.strategies.budget import Budgets
 
 if TYPE_CHECKING:
+    from resilience.healing.healer import Healer
     from resilience.telemetry.traffic import Traffic
 
 
@@ -55,6 +56,13 @@ class System(Decorators):
             self.configure(settings)
 
     # -- parts, loaded when they are first asked for ------------------------------------------
+
+    @cached_property
+    def healer(self) -> Healer:
+        """What recovers failed components."""
+        from resilience.healing.healer import Healer
+
+        return Healer(self.runtime)
 
     @cached_property
     def traffic(self) -> Traffic:

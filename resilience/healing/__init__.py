@@ -1,0 +1,1 @@
+"""Recovery: what failed, what is done about it, and whether it helped."""
