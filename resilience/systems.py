@@ -20,6 +20,8 @@ from resilience.strategies.budget import Budgets
 
 if TYPE_CHECKING:
     from resilience.healing.healer import Healer
+    from resilience.health.monitor import Health
+    from resilience.telemetry.host import Host
     from resilience.telemetry.traffic import Traffic
 
 
@@ -63,6 +65,22 @@ class System(Decorators):
         from resilience.healing.healer import Healer
 
         return Healer(self.runtime)
+
+    @cached_property
+    def health(self) -> Health:
+        """How the components are: their checks, scores and history."""
+        from resilience.health.monitor import Health
+
+        return Health(self.runtime, self.host)
+
+    @cached_property
+    def host(self) -> Host:
+        """What this process and its machine have left: memory, CPU, disk, event loop."""
+        from resilience.telemetry.host import SAMPLED_EVERY, Host
+
+        host = Host(self.runtime.clock)
+        self.runtime.engine.every(SAMPLED_EVERY, host.sample, name="host", jitter=0.0)
+        return host
 
     @cached_property
     def traffic(self) -> Traffic:

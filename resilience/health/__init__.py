@@ -1,0 +1,1 @@
+"""How the components of an app are: checks, scores, history."""
