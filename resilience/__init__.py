@@ -1,16 +1,10 @@
 """resilience: keeps Python web apps up while the things they call go down."""
 
+from typing import TYPE_CHECKING, Any
+
 from resilience import signals
-from resilience.circuits.breaker import Circuit
-from resilience.circuits.family import CircuitFamily
-from resilience.circuits.layer import circuit_of
-from resilience.circuits.settings import CircuitSettings
-from resilience.circuits.snapshot import CircuitSnapshot
-from resilience.circuits.states import CircuitState
-from resilience.core.categories import TRANSIENT
 from resilience.core.deadline import remaining
 from resilience.core.guard import explain, guarded
-from resilience.core.protect import protect
 from resilience.errors import (
     BulkheadFullError,
     ChaosRefusedError,
@@ -28,20 +22,51 @@ from resilience.errors import (
     UnknownSettingError,
 )
 from resilience.events import Event
-from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
-from resilience.limits.headers import deadline_from_headers, deadline_headers
-from resilience.limits.layer import bulkhead_of
-from resilience.settings import Settings
-from resilience.strategies.retries import Retry
-from resilience.strategies.retry_settings import RetrySettings
-from resilience.strategies.sources import Source
 from resilience.systems import System, system
+
+if TYPE_CHECKING:
+    from resilience.circuits.breaker import Circuit
+    from resilience.circuits.family import CircuitFamily
+    from resilience.circuits.layer import circuit_of
+    from resilience.circuits.settings import CircuitSettings
+    from resilience.circuits.snapshot import CircuitSnapshot
+    from resilience.circuits.states import CircuitState
+    from resilience.core.categories import TRANSIENT
+    from resilience.core.protect import protect
+    from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
+    from resilience.limits.headers import deadline_from_headers, deadline_headers
+    from resilience.limits.layer import bulkhead_of
+    from resilience.settings import Settings
+    from resilience.strategies.retries import Retry
+    from resilience.strategies.retry_settings import RetrySettings
+    from resilience.strategies.sources import Source
 
 bulkhead = system.bulkhead
 circuit = system.circuit
 fallback = system.fallback
 retry = system.retry
 timeout = system.timeout
+
+# The names that are loaded when somebody asks for them, as above for type checkers.
+_MODULES = {
+    "Bulkhead": "limits.bulkheads",
+    "BulkheadSnapshot": "limits.bulkheads",
+    "Circuit": "circuits.breaker",
+    "CircuitFamily": "circuits.family",
+    "CircuitSettings": "circuits.settings",
+    "CircuitSnapshot": "circuits.snapshot",
+    "CircuitState": "circuits.states",
+    "Retry": "strategies.retries",
+    "RetrySettings": "strategies.retry_settings",
+    "Settings": "settings",
+    "Source": "strategies.sources",
+    "TRANSIENT": "core.categories",
+    "bulkhead_of": "limits.layer",
+    "circuit_of": "circuits.layer",
+    "deadline_from_headers": "limits.headers",
+    "deadline_headers": "limits.headers",
+    "protect": "core.protect",
+}
 
 __all__ = [
     "TRANSIENT",
@@ -88,3 +113,17 @@ __all__ = [
     "system",
     "timeout",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,22 +7,12 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar, get_overloads, overload
 
-from resilience.circuits.layer import CircuitLayer
-from resilience.circuits.registry import Circuits
-from resilience.circuits.settings import CircuitSettings
 from resilience.core.categories import TRANSIENT
 from resilience.core.classify import Matcher
 from resilience.core.guard import Layer, decorate
 from resilience.core.names import did_you_mean
-from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError, UnknownSettingError
-from resilience.limits.deadlines import TimeoutLayer, Timeouts
-from resilience.limits.layer import BulkheadLayer
-from resilience.limits.registry import Bulkheads, BulkheadSettings
-from resilience.strategies.budget import Budgets
-from resilience.strategies.fallbacks import FallbackLayer
-from resilience.strategies.retries import RetryLayer
-from resilience.strategies.retry_settings import RetrySettings
+from resilience.parts import Parts
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
 Seconds = float | timedelta
@@ -46,14 +36,11 @@ def is_target(first: Any) -> bool:
     return callable(first) or isinstance(first, classmethod | staticmethod | property)
 
 
-class Decorators:
-    """What a `System` puts on functions."""
+class Decorators(Parts):
+    """What a `System` puts on functions.
 
-    runtime: Runtime
-    circuits: Circuits
-    budgets: Budgets
-    timeouts: Timeouts
-    bulkheads: Bulkheads
+    Each method loads its own layer: an app pays for the decorators that it uses.
+    """
 
     @overload
     def circuit(self, call: F, /) -> F: ...
@@ -93,6 +80,9 @@ class Decorators:
             ConfigurationError: a value out of range; another circuit of that name differs.
             DecorationError: on a class or property, or a second time on one function.
         """
+        from resilience.circuits.layer import CircuitLayer
+        from resilience.circuits.settings import CircuitSettings
+
         if is_target(name):
             return decorate(name, CircuitLayer(self.circuits, None, {}))
         if name is not None and not isinstance(name, str):
@@ -131,6 +121,8 @@ class Decorators:
             meant = did_you_mean(name, ["on", "ignore", "stale_for", "cascade"])
             raise UnknownSettingError(f"@fallback: unknown argument {name!r}{meant}")
 
+        from resilience.strategies.fallbacks import FallbackLayer
+
         def make() -> FallbackLayer:
             return FallbackLayer(
                 self.runtime, sources, on=on, ignore=ignore, stale_for=stale_for, cascade=cascade
@@ -168,6 +160,9 @@ class Decorators:
             ConfigurationError: a value out of range.
             DecorationError: on a class or property, or a second time on one function.
         """
+        from resilience.strategies.retries import RetryLayer
+        from resilience.strategies.retry_settings import RetrySettings
+
         if is_target(attempts):
             return decorate(attempts, RetryLayer(self.budgets, {}))
         options = options if attempts == 3 else {"attempts": attempts, **options}
@@ -189,6 +184,8 @@ class Decorators:
         """
         if is_target(seconds):
             raise ConfigurationError("@timeout needs its seconds: write @timeout(2.0)")
+        from resilience.limits.deadlines import TimeoutLayer
+
         TimeoutLayer(self.timeouts, seconds, name)
         return adding(lambda: TimeoutLayer(self.timeouts, seconds, name))
 
@@ -210,6 +207,9 @@ class Decorators:
             ConfigurationError: a value out of range; another bulkhead of that name differs.
             DecorationError: on a class or property, or a second time on one function.
         """
+        from resilience.limits.layer import BulkheadLayer
+        from resilience.limits.registry import BulkheadSettings
+
         if is_target(limit):
             return decorate(limit, BulkheadLayer(self.bulkheads, None, {}))
         options = options if limit == 25 else {"limit": limit, **options}

@@ -8,15 +8,14 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from resilience.circuits.registry import Circuits
 from resilience.clock import Clock
+from resilience.core.demand import is_made
 from resilience.core.runtime import Runtime
 from resilience.decorators import Decorators
 from resilience.events import Event
-from resilience.limits.deadlines import Timeouts
-from resilience.limits.registry import Bulkheads
-from resilience.settings import Settings
-from resilience.strategies.budget import Budgets
+
+if TYPE_CHECKING:
+    from resilience.settings import Settings
 
 if TYPE_CHECKING:
     from resilience.healing.healer import Healer
@@ -44,14 +43,10 @@ class System(Decorators):
         clock: Clock | None = None,
         random: randomness.Random | None = None,
     ) -> None:
-        self.runtime = Runtime(clock, random)
-        self.circuits = Circuits(self.runtime)
-        self.budgets = Budgets(self.runtime)
-        self.bulkheads = Bulkheads(self.runtime)
-        self.timeouts = Timeouts(self.runtime)
-        self.settings = Settings()
+        super().__init__(Runtime(clock, random))
         self.started_at = self.runtime.clock.time()
         self.stopping = False
+        self._settings: Settings | None = None
         self._by_source: dict[str, Settings] = {}
         self.runtime.engine.every(1.0, self._settle, name="circuits")
         if settings is not None:
@@ -91,6 +86,15 @@ class System(Decorators):
 
     # -- settings -----------------------------------------------------------------------------
 
+    @property
+    def settings(self) -> Settings:
+        """The settings that were put in force last."""
+        if self._settings is None:
+            from resilience.settings import Settings
+
+            self._settings = Settings()
+        return self._settings
+
     def configure(
         self, settings: Settings | Mapping[str, Any], *, source: str = "settings"
     ) -> None:
@@ -106,10 +110,12 @@ class System(Decorators):
         Raises:
             ConfigurationError: a setting is refused; those in force stay.
         """
+        from resilience.settings import Settings
+
         made = settings if isinstance(settings, Settings) else Settings.of(settings, source)
         by_source = {**self._by_source, source: made}
         self.circuits.override(_overrides(by_source))
-        self._by_source, self.settings = by_source, made
+        self._by_source, self._settings = by_source, made
         self.circuits.warn_of_unknown(only_near=True)
 
     # -- life ---------------------------------------------------------------------------------
@@ -136,8 +142,9 @@ class System(Decorators):
 
     def _settle(self) -> None:
         """End operators' orders whose time is up."""
-        for circuit in self.circuits:
-            circuit.settle()
+        if is_made(self, "circuits"):
+            for circuit in self.circuits:
+                circuit.settle()
 
     def on_event(self, listener: Callable[[Event], Any]) -> Callable[[], None]:
         """Call `listener(event)` for every event of this system; returns what ends that."""
@@ -191,8 +198,5 @@ def _overrides(by_source: Mapping[str, Settings]) -> dict[str, dict[str, tuple[A
 system = System()
 """The process-wide system, which the bare decorators use."""
 
+system.home = "resilience.systems:system"
 system.runtime.home = "resilience.systems:system.runtime"
-system.circuits.home = "resilience.systems:system.circuits"
-system.budgets.home = "resilience.systems:system.budgets"
-system.bulkheads.home = "resilience.systems:system.bulkheads"
-system.timeouts.home = "resilience.systems:system.timeouts"

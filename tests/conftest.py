@@ -1,6 +1,7 @@
 """Fixtures for all tests: a clock in hand, a system on it, and what it tells."""
 
 import random
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -32,3 +33,12 @@ def events(system: System) -> Iterator[list[Event]]:
     """Give the list that every event of the system is added to."""
     with record_events(system) as seen:
         yield seen
+
+
+@pytest.fixture
+def fast_switching() -> Iterator[None]:
+    """Let the interpreter change threads every 10 microseconds, so that races show."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)

@@ -1,7 +1,6 @@
 """Fixtures for the tests of what other packages get wrong."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -86,12 +85,3 @@ def due(clock: ManualClock) -> CircuitMove:
         clock.advance(retry_after + 0.001)
 
     return wait
-
-
-@pytest.fixture
-def fast_switching() -> Iterator[None]:
-    """Let the interpreter change threads every 10 microseconds, so that races show."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)

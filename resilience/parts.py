@@ -1,0 +1,54 @@
+"""What a system consists of; each part is made, and its modules are loaded, on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resilience.core.demand import part
+from resilience.core.runtime import Runtime
+
+if TYPE_CHECKING:
+    from resilience.circuits.registry import Circuits
+    from resilience.limits.deadlines import Timeouts
+    from resilience.limits.registry import Bulkheads
+    from resilience.strategies.budget import Budgets
+
+
+class Parts:
+    """The parts of one system.
+
+    Args:
+        runtime: the ground they stand on.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.home = ""  # where pickle finds the system; only the process-wide one is found
+        self.runtime = runtime
+
+    @part
+    def circuits(self) -> Circuits:
+        """The circuits, by name."""
+        from resilience.circuits.registry import Circuits
+
+        return Circuits(self.runtime)
+
+    @part
+    def budgets(self) -> Budgets:
+        """How many retries there may be, by the names of circuits."""
+        from resilience.strategies.budget import Budgets
+
+        return Budgets(self.runtime)
+
+    @part
+    def bulkheads(self) -> Bulkheads:
+        """The bulkheads, by name."""
+        from resilience.limits.registry import Bulkheads
+
+        return Bulkheads(self.runtime)
+
+    @part
+    def timeouts(self) -> Timeouts:
+        """What time limits share: the threads of sync code."""
+        from resilience.limits.deadlines import Timeouts
+
+        return Timeouts(self.runtime)
