@@ -9,7 +9,7 @@ from flask import Flask, request
 from werkzeug.exceptions import SecurityError
 
 from resilience.web import endpoints
-from resilience.web.admission import actor_of
+from resilience.web.actors import actor_of
 from resilience.web.passage import Passage
 from resilience.web.wsgi import passing
 from resilience_flask import handlers

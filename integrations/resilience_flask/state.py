@@ -10,7 +10,7 @@ from flask import Request, Response, request
 
 from resilience import System
 from resilience.settings import WebSettings
-from resilience.web.admission import actor_of
+from resilience.web.actors import actor_of
 from resilience.web.answers import Answer
 
 NAME = "resilience"

@@ -111,7 +111,11 @@ class Traffic:
         """
         now = self._clock.monotonic()
         with self._lock:
-            self._count_arrival(now, waited)
+            self._arrivals.record(now)
+            self._arrived += 1
+            if waited is not None:
+                self._waits.record(now, waited)
+                self._waited += waited
             self._under_way += 1
             return self._under_way
 
@@ -121,6 +125,12 @@ class Traffic:
         with self._lock:
             self._under_way -= 1
             self._record(now, route, seconds, failed)
+
+    def refuse(self) -> None:
+        """Count that one was taken up and turned away: no failure, and no duration to speak of."""
+        with self._lock:
+            self._under_way -= 1
+            self._shed += 1
 
     def record(self, route: str, seconds: float, failed: bool) -> None:
         """Count a request that was served, whether or not its arrival was counted.
@@ -133,20 +143,6 @@ class Traffic:
         now = self._clock.monotonic()
         with self._lock:
             self._record(now, route, seconds, failed)
-
-    def refuse(self, waited: float | None = None) -> None:
-        """Count a request that is turned away at once: it is no failure, and has no duration."""
-        now = self._clock.monotonic()
-        with self._lock:
-            self._count_arrival(now, waited)
-            self._shed += 1
-
-    def _count_arrival(self, now: float, waited: float | None) -> None:
-        self._arrivals.record(now)
-        self._arrived += 1
-        if waited is not None:
-            self._waits.record(now, waited)
-            self._waited += waited
 
     def _record(self, now: float, route: str, seconds: float, failed: bool) -> None:
         self._finished += 1

@@ -20,6 +20,11 @@ METHODS = ("GET", "HEAD")
 Actor = Callable[[], object]
 
 
+def is_own(settings: WebSettings, path: str) -> bool:
+    """Tell whether a path is one of ours, and no request of the app's users."""
+    return settings.endpoints and path in PATHS
+
+
 def answer(  # noqa: PLR0917 - a request in the order it is written
     system: System,
     settings: WebSettings,

@@ -11,7 +11,7 @@ from resilience.core import deadline, degraded
 from resilience.limits.headers import deadline_from_headers
 from resilience.settings import WebSettings
 from resilience.systems import System
-from resilience.web import payloads
+from resilience.web import endpoints, payloads
 
 
 class Outcome(NamedTuple):
@@ -56,6 +56,7 @@ class Passage:
         "_marks",
         "_started",
         "_tokens",
+        "_traffic",
         "_unfinished",
         "headers",
         "method",
@@ -83,6 +84,10 @@ class Passage:
         self._marks: degraded.Marks = {}
         self._tokens: list[tuple[Token[Any], Token[Any] | None]] = []
         self._unfinished = [True]
+        # Probes are quick and frequent, and would make the app look better than it is.
+        self._traffic = None if endpoints.is_own(web, path) else system.traffic
+        if self._traffic is not None:
+            self._traffic.arrive()
 
     def __enter__(self) -> Passage:
         token = None if self._deadline is None else deadline.resume(self._deadline)
@@ -120,6 +125,8 @@ class Passage:
             return
         seconds = self.system.runtime.clock.monotonic() - self._started
         self.outcome = Outcome(status, failed, seconds)
+        if self._traffic is not None:
+            self._traffic.leave(self.route, seconds, failed or (status or 0) >= 500)
 
     def _its_deadline(self) -> deadline.Deadline | None:
         """Return the request's deadline: the app's own, or the caller's where that is earlier."""

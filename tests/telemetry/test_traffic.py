@@ -120,7 +120,8 @@ def test_arrivals_concurrency_and_waiting(clock: ManualClock, traffic: Traffic) 
     """What comes in, what is under way, and how long it waited before."""
     assert traffic.arrive() == 1
     assert traffic.arrive(0.5) == 2
-    traffic.refuse(1.5)
+    assert traffic.arrive(1.5) == 3
+    traffic.refuse()
     clock.advance(3)
 
     assert traffic.concurrency() == 2

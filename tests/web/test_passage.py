@@ -131,3 +131,36 @@ def test_only_the_first_end_counts(system: System, clock: ManualClock) -> None:
 def test_a_route_is_unknown_until_the_integration_says_it(system: System) -> None:
     """And what no route matches stays one and the same."""
     assert passage_of(system).route == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "share"),
+    [(200, False, 0), (404, False, 0), (503, False, 1), (200, True, 1)],
+)
+def test_a_finished_request_counts_for_its_route(
+    system: System, clock: ManualClock, status: int, failed: bool, share: float
+) -> None:
+    """How long it took, and whether it was a server error or broke off."""
+    passage = passage_of(system)
+    passage.route = "/orders/<int:order>"
+    assert system.traffic.concurrency() == 1
+
+    clock.advance(0.5)
+    passage.finish(status, failed)
+    passage.finish(status, failed)
+
+    assert system.traffic.concurrency() == 0
+    assert system.traffic.error_rate("/orders/<int:order>", least=1) == share
+    assert system.traffic.latency(0.95, least=1) == pytest.approx(0.5, rel=0.045)
+    assert system.traffic.totals().finished == 1
+
+
+def test_our_own_endpoints_are_no_traffic(system: System) -> None:
+    """A probe a second would hide how slow the app is; without ours the path is the app's."""
+    Passage(system, WebSettings(), {}, "/health", "GET").finish(503, failed=False)
+
+    assert system.traffic.totals().arrived == 0
+
+    Passage(system, WebSettings(endpoints=False), {}, "/health", "GET").finish(503, failed=False)
+
+    assert system.traffic.totals().failed == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.exceptions import Unauthorized
 
-from resilience.web.admission import actor_of
+from resilience.web.actors import actor_of
 
 
 async def coroutine(request: Any) -> str:
