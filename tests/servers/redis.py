@@ -44,7 +44,7 @@ class RedisServer(Server):
 
     def answers(self) -> bool:
         """Tell whether it serves."""
-        return bool(self.tell("PING"))
+        return bool(self.tell("INFO", "server"))  # a replica without primary answers little else
 
     def tell(self, *words: str) -> Any:
         """Send one command on a connection of its own; return the answer, as text."""
