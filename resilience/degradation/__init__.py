@@ -1,0 +1,1 @@
+"""Degradation: levels of service, features that go off by level, and the rules that set both."""

@@ -1,0 +1,275 @@
+"""All features of a system, by name: described, ordered, evaluated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
+from typing import Any, NamedTuple
+
+from resilience.core import degraded
+from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean, shown
+from resilience.core.runtime import Runtime
+from resilience.degradation.features import ALL, Feature
+from resilience.degradation.levels import Level
+from resilience.degradation.orders import Order
+from resilience.degradation.switches import Switch, place_of
+from resilience.errors import ConfigurationError
+
+log = logging.getLogger("resilience")
+
+Options = Mapping[str, Any]
+Overrides = Mapping[str, Mapping[str, tuple[Any, str]]]
+"""`{feature: {setting: (value, where it came from)}}`"""
+
+Changes = list[tuple[Switch, tuple[float, float, str]]]
+"""The switches that changed, with what each showed before."""
+
+MOST_COMPLAINTS = 100
+"""Names of unknown features, or of broken keys, that are logged; made-up ones could be endless."""
+
+
+class Standing(NamedTuple):
+    """The level that counts for a feature: the app's, or the one that its own rules ask for."""
+
+    level: Level
+    cause: str
+    why: str
+
+
+class Features:
+    """The features of one system. Changing them is for `Degradation`, under its lock.
+
+    Args:
+        runtime: the system's clock, chance and events.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._switches: dict[str, Switch] = {}
+        self._declared: dict[str, Options] = {}
+        self._owners: dict[str, str] = {}
+        self._overrides: Overrides = {}
+        self._orders: dict[str, dict[str, Order]] = {}  # given before the feature was known
+        self._complained: set[str] = set()
+
+    def __iter__(self) -> Iterator[Switch]:
+        return iter([self._switches[name] for name in self.names])
+
+    def __len__(self) -> int:
+        return len(self._switches)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._switches
+
+    def __getitem__(self, name: str) -> Switch:
+        try:
+            return self._switches[name]
+        except KeyError:
+            known = did_you_mean(name, self._switches)
+            raise ConfigurationError(f"no feature {name!r}{known}") from None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all features, sorted."""
+        return sorted(self._switches)
+
+    def find(self, name: str) -> Switch | None:
+        """Return the switch of that name, or None."""
+        return self._switches.get(name)
+
+    # -- describing ---------------------------------------------------------------------------
+
+    def declare(self, name: str, options: Options, owner: str | None) -> Switch:
+        """Return the switch of a feature as code describes it; see `Degradation.declare`."""
+        feature = self._effective(name, options, self._overrides)
+        before = self._declared.get(name)
+        if before is not None and options and not self._is_again(name, owner):
+            self._check_same(name, before, options)
+        if before is None or options:
+            self._declared[name] = dict(options)
+            if owner is not None:
+                self._owners[name] = owner
+            self._put(feature)
+        return self._switches[name]
+
+    def check(self, overrides: Overrides) -> dict[str, Feature]:
+        """Return every feature as it would be with these settings over what code says.
+
+        Raises:
+            UnknownSettingError, ConfigurationError: names feature and setting.
+        """
+        names = {**dict.fromkeys(self._switches), **dict.fromkeys(_spelled(overrides, self))}
+        return {
+            name: self._effective(name, self._declared.get(name, {}), overrides) for name in names
+        }
+
+    def override(self, overrides: Overrides) -> None:
+        """Put settings by name in force, over what code says; those given before end."""
+        features = self.check(overrides)
+        self._overrides = overrides
+        for name, feature in features.items():
+            if name in self._declared or _over(overrides, name):
+                self._put(feature)
+            else:  # only settings that are gone had named it
+                del self._switches[name]
+
+    def origins(self, name: str) -> dict[str, tuple[Any, str]]:
+        """Return `{setting: (value in force, where it came from)}` of a feature."""
+        feature, declared = self[name].feature, self._declared.get(name, {})
+        overridden = _over(self._overrides, name)
+        found = {}
+        for setting in ("enabled", "priority", "off_at", "capability", "rollout", "key"):
+            source = "decorator" if setting in declared else "default"
+            source = overridden[setting][1] if setting in overridden else source
+            found[setting] = (getattr(feature, setting), source)
+        return found
+
+    def _put(self, feature: Feature) -> None:
+        switch = self._switches.get(feature.name)
+        if switch is None:
+            switch = self._switches[feature.name] = Switch(feature)
+            switch.orders.update(self._orders.pop(feature.name, {}))
+        switch.feature = feature
+
+    def _effective(self, name: str, options: Options, overrides: Overrides) -> Feature:
+        over = {setting: value for setting, (value, _) in _over(overrides, name).items()}
+        return Feature.of(name, {**options, **over})
+
+    def _is_again(self, name: str, owner: str | None) -> bool:
+        return owner is not None and owner == self._owners.get(name) and "<lambda>" not in owner
+
+    def _check_same(self, name: str, before: Options, options: Options) -> None:
+        if not before or Feature.of(name, before) == Feature.of(name, options):
+            return
+        where = f" by {self._owners[name]}" if name in self._owners else ""
+        raise ConfigurationError(
+            f"feature {name!r} is described{where} with {_listed(before)}, and here with "
+            f"{_listed(options)}: describe it once, or with the same arguments"
+        )
+
+    # -- ordering -----------------------------------------------------------------------------
+
+    def order(self, name: str, kind: str, order: Order | None) -> None:
+        """Put an operator's order in force, or with None end it; kept for unknown features."""
+        switch = self._switches.get(name)
+        orders = self._orders.setdefault(name, {}) if switch is None else switch.orders
+        if order is None:
+            orders.pop(kind, None)
+        else:
+            orders[kind] = order
+
+    def orders(self) -> dict[str, dict[str, Order]]:
+        """Return all orders in force, `{feature: {kind: order}}`."""
+        known = {each.name: dict(each.orders) for each in self if each.orders}
+        return {**self._orders, **known}
+
+    # -- evaluating ---------------------------------------------------------------------------
+
+    def decide(self, switch: Switch, key: object, *, has_key: bool) -> bool:
+        """Tell whether a call has a feature that is not simply on; marks the request if not.
+
+        Args:
+            switch: the feature.
+            key: whose call it is.
+            has_key: False: it is nobody's, and chance decides.
+        """
+        if switch.capability >= ALL and switch.rollout >= ALL:
+            return True
+        place = self._place(switch.name, key) if has_key else self._chance(switch.name)
+        if place >= switch.rollout:
+            return False
+        if place < switch.rollout * switch.capability / ALL:
+            return True
+        if switch.stepped_down:
+            degraded.mark(switch.name, "off")
+        return False
+
+    def note(self, switch: Switch) -> None:
+        """Mark the request degraded if the feature is less than it should be."""
+        if switch.stepped_down:
+            degraded.mark(switch.name, "limited" if switch.capability > 0 else "off")
+
+    def key_of(
+        self, feature: Feature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[object, bool]:
+        """Return whose call it is, and whether that could be found."""
+        if feature.key is None:
+            return None, False
+        try:
+            key = feature.key(*args, **kwargs)
+        except Exception:
+            self.complain(feature.name, "feature %r: its key failed; chance decides", True)
+            return None, False
+        return key, key is not None
+
+    def complain(self, name: object, text: str, with_error: bool = False) -> None:
+        """Log something about a feature, once for each name."""
+        if str(name) not in self._complained and len(self._complained) < MOST_COMPLAINTS:
+            self._complained.add(str(name))
+            log.warning(text, name, exc_info=with_error)
+
+    def _place(self, name: str, key: object) -> float:
+        try:
+            return place_of(name, key)
+        except Exception:
+            self.complain(name, "feature %r: its key has no text; chance decides", True)
+            return self._chance(name)
+
+    def _chance(self, name: str) -> float:
+        return self._runtime.random.random() * ALL
+
+    # -- publishing ---------------------------------------------------------------------------
+
+    def drop_ended(self, now: float) -> float:
+        """Forget orders whose time is up; return when the next one ends, in monotonic seconds."""
+        for switch in self._switches.values():
+            switch.drop_ended(now)
+        return min((each.until for each in self._switches.values()), default=inf)
+
+    def publish(
+        self, standing: Callable[[str], Standing], floors: Mapping[Level, float], *, timed: bool
+    ) -> Changes:
+        """Work out every switch anew; return those that changed.
+
+        Args:
+            standing: tells by name which level counts for a feature.
+            floors: `{level: priority}` below which features are off.
+            timed: True while some order ends by itself, so that calls have to look at the clock.
+        """
+        changes: Changes = []
+        for switch in self._switches.values():
+            before = switch.shown()
+            stands = standing(switch.name)
+            switch.publish(switch.feature.left_at(stands.level, floors), stands.cause, stands.why)
+            full = switch.capability >= ALL and switch.rollout >= ALL
+            switch.on = not self._runtime.active or (full and not timed)
+            if switch.shown() != before:
+                changes.append((switch, before))
+        return changes
+
+
+def _spelled(overrides: Overrides, known: Features) -> list[str]:
+    """Return the features that settings name, by their own names where variables spell them."""
+    by_variable = {as_variable(each.name).lower(): each.name for each in known}
+    return [
+        by_variable[name]
+        if name in by_variable and name not in known and _is_from_environment(options)
+        else name
+        for name, options in overrides.items()
+    ]
+
+
+def _over(overrides: Overrides, name: str) -> Mapping[str, tuple[Any, str]]:
+    """Return a feature's overrides; the environment names it as far as variables can spell."""
+    spelled = overrides.get(as_variable(name).lower(), {})
+    from_environment = {key: value for key, value in spelled.items() if value[1] == ENVIRONMENT}
+    return {**overrides.get(name, {}), **from_environment}
+
+
+def _is_from_environment(options: Mapping[str, tuple[Any, str]]) -> bool:
+    return all(source == ENVIRONMENT for _, source in options.values())
+
+
+def _listed(options: Options) -> str:
+    return ", ".join(f"{name}={shown(value)}" for name, value in options.items()) or "defaults"

@@ -1,0 +1,330 @@
+"""The level of service: what sets it, and what follows from it for features."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from threading import Lock
+
+from resilience import signals
+from resilience.core.checks import seconds, text
+from resilience.core.names import did_you_mean
+from resilience.core.runtime import Runtime
+from resilience.degradation.controller import Controller
+from resilience.degradation.features import Feature
+from resilience.degradation.ladder import MINUTE, Demand
+from resilience.degradation.levels import Level, as_level, below_normal
+from resilience.degradation.metrics import Read, ReadOf
+from resilience.degradation.orders import Order, said_reason
+from resilience.degradation.registry import Overrides, Standing
+from resilience.degradation.rules import Rule
+from resilience.degradation.settings import DegradationSettings
+from resilience.degradation.states import DegradationState, state_of
+from resilience.degradation.switchboard import News, Seconds, Switchboard
+from resilience.errors import ConfigurationError
+
+MANUAL = "manual"
+"""The trigger of what a person does: it forces the level."""
+
+APP = "app"
+"""The component of events about the level of the whole app."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What `state` says of the level."""
+
+    level: Level
+    since: float
+    reason: str | None = None
+    trigger: str | None = None
+    actor: str | None = None
+    ends: float | None = None
+
+
+class Degradation(Switchboard):
+    """The level of service of one system, and its features.
+
+    Reading and evaluating never waits, and never raises. Orders whose time is up end by
+    themselves.
+
+    Args:
+        runtime: the system's clock, chance, events and background engine.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._controller = Controller()
+        self._own_rules: list[Rule] = []
+        self._order: Order | None = None
+        self._shown = _Shown(Level.NORMAL, runtime.clock.time())
+        self._duty = runtime.engine.every(
+            self._settings.check_interval, self.step, name="degradation"
+        )
+        _parts.add(self)
+
+    # -- the level ----------------------------------------------------------------------------
+
+    @property
+    def level(self) -> Level:
+        """The level of service now."""
+        self._settle_if_due()
+        return self._shown.level
+
+    def state(self) -> DegradationState:
+        """Return the level of service now, why, and what follows for each feature."""
+        self._settle_if_due()
+        with self._lock:
+            shown, rules = self._shown, self._controller.rules
+            features = tuple(state_of(each) for each in self.features)
+        return DegradationState(
+            shown.level, shown.since, shown.reason, shown.trigger, shown.actor, shown.ends,
+            features, rules,
+        )  # fmt: skip
+
+    def degrade(
+        self,
+        level: Level | str,
+        reason: str,
+        trigger: str = MANUAL,
+        actor: str | None = None,
+        for_: Seconds | None = None,
+    ) -> None:
+        """Go to a level.
+
+        By hand it is forced: it holds, whatever rules say, until `for_` is over or `recover`. Any
+        other trigger asks for it as a rule does: the app goes no less deep than that, and comes
+        back one level at a time when nobody asks any more.
+
+        Args:
+            level: normal, reduced, minimal or emergency; by hand also normal.
+            reason: why, for those who look.
+            trigger: "manual", or who asks: "healer", "chaos", "automatic".
+            actor: who orders it.
+            for_: seconds, > 0, that it lasts (or a `timedelta`); default by hand the setting
+                `forced_for` (an hour), else a minute.
+
+        Raises:
+            ConfigurationError: no such level, or a value out of range.
+        """
+        if text("trigger", trigger) == MANUAL:
+            self._force(as_level("level", level), reason, actor, for_)
+            return
+        wanted, why = below_normal("level", level), said_reason(reason)
+        lasts = MINUTE if for_ is None else seconds("for_", for_)
+        with self._lock:
+            now = self._runtime.clock.monotonic()
+            if self._settings.enabled:
+                self._controller.ask(Demand(wanted, why, trigger, now + lasts, actor), now)
+            news = self._publish()
+        self._tell(news)
+
+    def step_down(
+        self, reason: str, trigger: str = "healer", at_most: Level | str = Level.MINIMAL
+    ) -> Level:
+        """Go one level deeper than now, but not beyond `at_most`; for recoveries that failed.
+
+        Returns:
+            The level then.
+        """
+        level = min(self.level.deeper, below_normal("at_most", at_most))
+        self.degrade(level, reason, trigger)
+        return self.level
+
+    def recover(
+        self, reason: str = "", actor: str | None = None, for_: Seconds | None = None
+    ) -> None:
+        """Go back to normal at once, whatever led away from it.
+
+        Rules have to hold anew before they lead away again; with `for_` they don't for that time.
+
+        Args:
+            reason: why.
+            actor: who orders it.
+            for_: seconds, > 0, for which normal is forced (or a `timedelta`); None: it is not.
+        """
+        order = Order.of(Level.NORMAL, reason or "recovered", actor, for_, self._runtime.clock)
+        with self._lock:
+            self._controller.reset(order.reason, MANUAL, order.actor)
+            self._order = None if for_ is None else order
+            news = self._publish(because=order)
+        self._tell(news)
+
+    def metric(self, name: str, read: Read, of: ReadOf | None = None) -> None:
+        """Let rules look at a number.
+
+        Args:
+            name: what rules call it; without ":".
+            read: returns the number now, or None while there is nothing to say. It is called in
+                the background, every `check_interval`. While it raises, its rules are inactive.
+            of: returns it of one part alone (a route, a circuit), for rules on `name:part`.
+
+        Raises:
+            ConfigurationError: no such name can be, or there is nothing to call.
+        """
+        self._controller.metrics.add(name, read, of)
+
+    def rule(self, rule: Rule) -> None:
+        """Follow a rule, besides those of the settings.
+
+        Raises:
+            ConfigurationError: it is about an unknown metric or feature.
+        """
+        made = Rule.of(rule)
+        with self._lock:
+            self._check_rule(made, self.features.names)
+            self._own_rules.append(made)
+            self._controller.use([*self._own_rules, *self._settings.rules])
+
+    # -- settings and rules -------------------------------------------------------------------
+
+    def check(self, settings: DegradationSettings, overrides: Overrides) -> None:
+        """Refuse settings that could not be put in force; changes nothing.
+
+        Raises:
+            UnknownSettingError, ConfigurationError: says which, and what is allowed.
+        """
+        features = self.features.check(overrides)
+        for rule in settings.rules:
+            self._check_rule(rule, features)
+
+    def configure(self, settings: DegradationSettings, overrides: Overrides) -> None:
+        """Put settings in force that `check` lets pass; rules that stay go on as they are.
+
+        Args:
+            settings: the section `degradation`.
+            overrides: its features, `{feature: {setting: (value, where it came from)}}`.
+        """
+        with self._lock:
+            self.features.override(overrides)
+            self._settings = settings
+            self._follow()
+            news = self._publish()
+        self._duty.interval = settings.check_interval
+        self._tell(news)
+
+    def rule(self, rule: Rule | Mapping[str, object]) -> None:
+        """Follow a rule, besides those of the settings.
+
+        Raises:
+            ConfigurationError: it is about an unknown metric or feature.
+        """
+        made = Rule.of(rule)
+        with self._lock:
+            self._check_rule(made, self.features.names)
+            self._own_rules.append(made)
+            self._follow()
+
+    def step(self) -> None:
+        """Look at the metrics, and do what rules say; the background engine does it."""
+        if self._settings.enabled:
+            self._controller.measure(self._runtime.clock.monotonic())
+        with self._lock:
+            now = self._runtime.clock.monotonic()
+            moved = self._settings.enabled and self._controller.step(now)
+            news = self._publish() if moved or now >= self._until else []
+        self._tell(news)
+
+    def refresh(self) -> None:
+        """Take up that the system's guards were switched on or off."""
+        self.settle()
+
+    def after_fork(self) -> None:
+        """Replace the lock: one that another thread held at the fork stays locked for ever."""
+        self._lock = Lock()
+
+    def _follow(self) -> None:
+        rules = [*self._own_rules, *self._settings.rules]
+        self._controller.use(rules)
+        # What the system measures itself is in memory; what others measure may take its time.
+        self._duty.blocking = any(self._controller.metrics.may_wait(each.metric) for each in rules)
+
+    def _check_rule(self, rule: Rule, known: Collection[str]) -> None:
+        self._controller.metrics.check(rule.metric)
+        for name in rule.features:
+            if name not in known:
+                raise ConfigurationError(
+                    f"rule on {rule.metric!r}: unknown feature {name!r}"
+                    f"{did_you_mean(name, known)}; describe it first, by @feature or in the "
+                    f"settings"
+                )
+
+    # -- publishing ---------------------------------------------------------------------------
+
+    def _force(self, level: Level, reason: str, actor: str | None, for_: Seconds | None) -> None:
+        lasts = self._settings.forced_for if for_ is None else for_
+        order = Order.of(level, reason, actor, lasts, self._runtime.clock)
+        with self._lock:
+            self._order = order
+            news = self._publish(because=order)
+        self._tell(news)
+
+    def _publish(self, because: Order | None = None) -> News:
+        """Work out level and features anew; return what is to be told."""
+        now = self._runtime.clock.monotonic()
+        self._end_order(now)
+        before, self._shown = self._shown, self._now_shown()
+        ends = self.features.drop_ended(now)
+        self._until = ends if self._order is None else min(ends, self._order.until)
+        timed = self._until < inf
+        changes = self.features.publish(self._standing, self._settings.levels, timed=timed)
+        news: News = []
+        if before.level is not self._shown.level:
+            news.append((signals.degradation_changed, APP, _change(self._shown, before)))
+        return news + self._news_of(changes, because)
+
+    def _end_order(self, now: float) -> None:
+        order, app = self._order, self._controller.app
+        if order is None or order.until > now:
+            return
+        self._order = None
+        if app.level is Level.NORMAL:
+            app.say(f"over: {order.reason}", MANUAL, order.actor)
+
+    def _now_shown(self) -> _Shown:
+        order, app = self._order, self._controller.app
+        if order is None:
+            found = _Shown(app.level, 0.0, app.reason or None, app.trigger or None, app.actor)
+        else:
+            reason = order.reason or None
+            found = _Shown(order.value, 0.0, reason, MANUAL, order.actor, order.ends)
+        same = found.level is self._shown.level
+        return replace(found, since=self._shown.since if same else self._runtime.clock.time())
+
+    def _standing(self, feature: str) -> Standing:
+        """Return the level that counts for a feature, and why it is that."""
+        ladder = self._controller.ladder_of(feature)
+        if ladder is not None and ladder.level > self._shown.level:
+            return Standing(ladder.level, "rule", ladder.reason)
+        return Standing(self._shown.level, "level", self._shown.reason or "")
+
+    def _left_of_unknown(self, name: object) -> float:
+        self.features.complain(name, "no feature is called %r: it counts as one with defaults")
+        return Feature("unknown").left_at(self._shown.level, self._settings.levels)
+
+
+def _change(shown: _Shown, before: _Shown) -> dict[str, object]:
+    """Return what an event tells of a change of level."""
+    return {
+        "level": str(shown.level),
+        "before": str(before.level),
+        "reason": shown.reason,
+        "trigger": shown.trigger,
+        "actor": shown.actor,
+        "ends": shown.ends,
+    }
+
+
+_parts: weakref.WeakSet[Degradation] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for part in list(_parts):
+        part.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,114 @@
+"""One feature as it is in force: read without a lock, published anew whenever it changes."""
+
+from __future__ import annotations
+
+from math import inf
+
+from resilience.degradation.features import ALL, Feature
+from resilience.degradation.orders import Order
+
+KILL, ENABLED, ROLLOUT = "kill", "enabled", "rollout"
+"""The orders that operators give on a feature, by kind."""
+
+
+class Switch:
+    """What is in force for one feature.
+
+    Args:
+        feature: as the decorator and the settings describe it.
+
+    Attributes:
+        on: True while it is on for every call, and no clock has to be asked; else False.
+        capability: percent 0-100 of it that is left.
+        rollout: percent 0-100 of keys or calls that have it at all.
+        cause: why it is less than its settings say ("killed", "operator", "level", "rule", or who
+            limits it), or is off by them ("disabled"); "" while it is neither.
+        why: in words; "" where nothing is to be said.
+        orders: `{kind: order}` of operators.
+        limits: `{who: (percent 0-100, why)}` that others set, such as a dimmer.
+        until: monotonic seconds of the first end of an order on it; infinite where none ends.
+    """
+
+    __slots__ = (
+        "capability", "cause", "feature", "limits", "on", "orders", "rollout", "until", "why",
+    )  # fmt: skip
+
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self.on = False
+        self.capability = self.rollout = ALL
+        self.cause = self.why = ""
+        self.orders: dict[str, Order] = {}
+        self.limits: dict[str, tuple[float, str]] = {}
+        self.until = inf
+
+    @property
+    def name(self) -> str:
+        """The feature's name."""
+        return self.feature.name
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody has any of it."""
+        return self.capability > 0 and self.rollout > 0
+
+    @property
+    def stepped_down(self) -> bool:
+        """Whether it is less than its settings say: by level, rule, limit or an operator."""
+        return self.capability < ALL and self.cause != "disabled"
+
+    def shown(self) -> tuple[float, float, str]:
+        """Return what an event is worth: capability, rollout and cause."""
+        return self.capability, self.rollout, self.cause
+
+    def drop_ended(self, now: float) -> None:
+        """Forget the orders whose time is up."""
+        for kind, order in list(self.orders.items()):
+            if order.until <= now:
+                del self.orders[kind]
+        self.until = min((each.until for each in self.orders.values()), default=inf)
+
+    def publish(self, left: float, cause: str, why: str) -> None:
+        """Put in force what follows from everything at once.
+
+        A kill is over an operator's order, that over `enabled`, that over level and limits.
+
+        Args:
+            left: percent 0-100 that level and rules leave of it.
+            cause: "level" or "rule".
+            why: the level's or rule's reason.
+        """
+        kill, switch = self.orders.get(KILL), self.orders.get(ENABLED)
+        if kill is not None:
+            found = (0.0, "killed", kill.reason)
+        elif switch is not None:
+            found = (ALL, "", switch.reason) if switch.value else (0.0, "operator", switch.reason)
+        elif not self.feature.enabled:
+            found = (0.0, "disabled", "")
+        else:
+            found = self._lowest(left, cause, why)
+        self.capability, self.cause, self.why = found
+        rollout = self.orders.get(ROLLOUT)
+        self.rollout = self.feature.rollout if rollout is None else rollout.value
+
+    def _lowest(self, left: float, cause: str, why: str) -> tuple[float, str, str]:
+        lowest = (left, cause, why) if left < ALL else (ALL, "", "")
+        for who, (percent, reason) in self.limits.items():
+            if percent < lowest[0]:
+                lowest = (percent, who, reason)
+        return lowest
+
+
+def place_of(name: str, key: object) -> float:
+    """Return where a key stands among all keys of a feature, 0 to 100, spread evenly.
+
+    It is the same in every process and after every restart; a key whose place is below a
+    percentage has the feature, and so has it at every higher one.
+
+    Raises:
+        Exception: the key has no text.
+    """
+    from hashlib import blake2b  # only features for some need it
+
+    text = f"{name}\0{key}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") / 2**64 * ALL
