@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from resilience.circuits.states import CircuitState
     from resilience.core.categories import TRANSIENT
     from resilience.core.protect import protect
+    from resilience.degradation.features import Feature
+    from resilience.degradation.levels import Level
+    from resilience.degradation.rules import Rule
+    from resilience.degradation.service import Degradation
+    from resilience.degradation.states import DegradationState, FeatureState
     from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
     from resilience.limits.headers import deadline_from_headers, deadline_headers
     from resilience.limits.layer import bulkhead_of
@@ -56,8 +61,14 @@ _MODULES = {
     "CircuitSettings": "circuits.settings",
     "CircuitSnapshot": "circuits.snapshot",
     "CircuitState": "circuits.states",
+    "Degradation": "degradation.service",
+    "DegradationState": "degradation.states",
+    "Feature": "degradation.features",
+    "FeatureState": "degradation.states",
+    "Level": "degradation.levels",
     "Retry": "strategies.retries",
     "RetrySettings": "strategies.retry_settings",
+    "Rule": "degradation.rules",
     "Settings": "settings",
     "Source": "strategies.sources",
     "TRANSIENT": "core.categories",
@@ -84,14 +95,20 @@ __all__ = [
     "ConfigurationWarning",
     "DeadlineExceededError",
     "DecorationError",
+    "Degradation",
+    "DegradationState",
     "Event",
+    "Feature",
     "FeatureDisabledError",
+    "FeatureState",
     "InjectedFaultError",
+    "Level",
     "OverloadedError",
     "Rejected",
     "ResilienceError",
     "Retry",
     "RetrySettings",
+    "Rule",
     "Settings",
     "Source",
     "StoreUnavailableError",

@@ -9,6 +9,8 @@ from resilience.core.runtime import Runtime
 
 if TYPE_CHECKING:
     from resilience.circuits.registry import Circuits
+    from resilience.degradation.metrics import Measures
+    from resilience.degradation.service import Degradation
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
     from resilience.strategies.budget import Budgets
@@ -52,3 +54,14 @@ class Parts:
         from resilience.limits.deadlines import Timeouts
 
         return Timeouts(self.runtime)
+
+    @part
+    def degradation(self) -> Degradation:
+        """The level of service, and the features that go off by it."""
+        from resilience.degradation.service import Degradation
+
+        return Degradation(self.runtime, self._measures())
+
+    def _measures(self) -> Measures:
+        """Return what rules can look at; parts that know each other are for `System` to join."""
+        return {}

@@ -12,6 +12,7 @@ from resilience.circuits.settings import CircuitSettings
 from resilience.core.checks import flag, mapping, seconds, text
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
 from resilience.core.section import Check, Section
+from resilience.degradation.settings import DegradationSettings
 from resilience.errors import ConfigurationError, UnknownSettingError
 
 Path_ = tuple[str, ...]
@@ -47,7 +48,7 @@ class WebSettings(Section):
     deadline_header: bool = True
 
 
-SECTIONS: dict[str, type[Section]] = {"web": WebSettings}
+SECTIONS: dict[str, type[Section]] = {"degradation": DegradationSettings, "web": WebSettings}
 """The sections of the tree that are not by name, each a field of `Settings`."""
 
 
@@ -57,6 +58,7 @@ class Settings:
 
     Args:
         circuits: `{circuit name: {setting: value}}`, settings as `@circuit` takes them.
+        degradation: when the app steps down by itself, and what is off then.
         web: what the web integrations add.
         origins: `{("circuits", name, setting): where the value came from}`, for `explain`.
 
@@ -66,6 +68,7 @@ class Settings:
     """
 
     circuits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    degradation: DegradationSettings = field(default_factory=DegradationSettings)
     web: WebSettings = field(default_factory=WebSettings)
     origins: Mapping[Path_, str] = field(default_factory=dict)
 

@@ -15,11 +15,11 @@ from resilience.decorators import Decorators
 from resilience.events import Event
 
 if TYPE_CHECKING:
-    from resilience.settings import Settings
-
-if TYPE_CHECKING:
+    from resilience.degradation.metrics import Measures
+    from resilience.degradation.registry import Overrides
     from resilience.healing.healer import Healer
     from resilience.health.monitor import Health
+    from resilience.settings import Settings
     from resilience.telemetry.host import Host
     from resilience.telemetry.traffic import Traffic
 
@@ -84,6 +84,11 @@ class System(Decorators):
 
         return Traffic(self.runtime.clock)
 
+    def _measures(self) -> Measures:
+        from resilience.measures import measures_of
+
+        return measures_of(lambda: self.circuits, lambda: self.host, lambda: self.traffic)
+
     # -- settings -----------------------------------------------------------------------------
 
     @property
@@ -114,9 +119,28 @@ class System(Decorators):
 
         made = settings if isinstance(settings, Settings) else Settings.of(settings, source)
         by_source = {**self._by_source, source: made}
-        self.circuits.override(_overrides(by_source))
+        degrade = self._degradation_checked(by_source)
+        self.circuits.override(_overrides(by_source, "circuits"))
+        degrade()
         self._by_source, self._settings = by_source, made
         self.circuits.warn_of_unknown(only_near=True)
+
+    def _degradation_checked(self, by_source: Mapping[str, Settings]) -> Callable[[], None]:
+        """Refuse what is wrong about degradation; return what puts it in force.
+
+        Raises:
+            ConfigurationError: a setting is refused.
+        """
+        from resilience.degradation.settings import DegradationSettings
+
+        merged = DegradationSettings()
+        for each in by_source.values():
+            merged = each.degradation.over(merged)
+        if merged == DegradationSettings() and not is_made(self, "degradation"):
+            return lambda: None
+        features = _overrides(by_source, "degradation", "features")
+        self.degradation.check(merged, features)
+        return lambda: self.degradation.configure(merged, features)
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -159,6 +183,8 @@ class System(Decorators):
     def active(self, value: bool) -> None:
         self.runtime.active = value
         self.circuits.refresh()
+        if is_made(self, "degradation"):
+            self.degradation.refresh()
 
     def __enter__(self) -> System:
         self.start()
@@ -185,12 +211,16 @@ class System(Decorators):
         self.stop()
 
 
-def _overrides(by_source: Mapping[str, Settings]) -> dict[str, dict[str, tuple[Any, str]]]:
+def _overrides(by_source: Mapping[str, Settings], *path: str) -> Overrides:
+    """Return `{name: {setting: (value, where it came from)}}` of the tables at `path`."""
     merged: dict[str, dict[str, tuple[Any, str]]] = {}
     for source, settings in by_source.items():
-        for name, options in settings.circuits.items():
+        tables: Any = settings
+        for each in path:
+            tables = getattr(tables, each)
+        for name, options in tables.items():
             for setting, value in options.items():
-                origin = settings.origins.get(("circuits", name, setting), source)
+                origin = settings.origins.get((*path, name, setting), source)
                 merged.setdefault(name, {})[setting] = (value, origin)
     return merged
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from resilience.core.checks import mapping
@@ -19,11 +19,13 @@ class Section:
 
     A subclass names itself in `TITLE`, and in `CHECKS` for each field the function
     `check(name, value)` that returns the value in its own type or refuses it. None passes where
-    it is a field's default.
+    it is a field's default. The fields named in `ADDED` are tuples of which several sources each
+    give some.
     """
 
     TITLE: ClassVar[str] = ""
     CHECKS: ClassVar[Mapping[str, Check]] = {}
+    ADDED: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -50,3 +52,12 @@ class Section:
                     f"{cls.TITLE}: unknown setting {name!r}{did_you_mean(name, known)}"
                 )
         return cls(**options)
+
+    def over(self, other: Self) -> Self:
+        """Return these settings over `other`: what differs from its default here counts."""
+        default = type(self)()
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        said = {name: value for name, value in own.items() if value != getattr(default, name)}
+        for name in self.ADDED:
+            said[name] = tuple(dict.fromkeys((*getattr(other, name), *own[name])))
+        return replace(other, **said)

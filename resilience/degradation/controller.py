@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from resilience.degradation.ladder import Demand, Ladder, Watch
-from resilience.degradation.metrics import Metrics
+from resilience.degradation.metrics import Measures, Metrics
 from resilience.degradation.rules import Rule
 
 log = logging.getLogger("resilience")
@@ -29,10 +29,14 @@ class RuleState:
 
 
 class Controller:
-    """All rules of a system: one ladder for the app, and one for each feature they name."""
+    """All rules of a system: one ladder for the app, and one for each feature they name.
 
-    def __init__(self) -> None:
-        self.metrics = Metrics()
+    Args:
+        measures: what rules can look at from the start.
+    """
+
+    def __init__(self, measures: Measures) -> None:
+        self.metrics = Metrics(measures)
         self.app = Ladder()
         self._features: dict[str, Ladder] = {}
         self._watches: list[Watch] = []

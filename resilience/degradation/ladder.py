@@ -105,7 +105,9 @@ class Ladder:
         if asked < self.level and self._is_over(watches, now) and self._may_change(now, up=False):
             milder = self.level.milder
             over = "over: " if milder is Level.NORMAL else ""
-            return self._change(Demand(milder, over + self.reason, self.trigger, now, self.actor), now)
+            return self._change(
+                Demand(milder, over + self.reason, self.trigger, now, self.actor), now
+            )
         return False
 
     def ask(self, demand: Demand, now: float) -> bool:

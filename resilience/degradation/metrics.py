@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from typing import Any
 
@@ -26,14 +26,22 @@ BUILT_IN = tuple(RANGES)
 
 Read = Callable[[], float | None]
 ReadOf = Callable[[str], float | None]
+Measures = Mapping[str, tuple[Read, ReadOf | None]]
+"""`{metric: (how to read it, how to read it of one part, or None)}`"""
 
 
 class Metrics:
-    """The numbers by name. `name:part` is the same number of one part: a route, a circuit."""
+    """The numbers by name. `name:part` is the same number of one part: a route, a circuit.
 
-    def __init__(self) -> None:
+    Args:
+        measures: those that are there from the start.
+    """
+
+    def __init__(self, measures: Measures) -> None:
         self._read: dict[str, Read] = {}
         self._read_of: dict[str, ReadOf] = {}
+        for name, (read, of) in measures.items():
+            self.add(name, read, of)
 
     @property
     def names(self) -> list[str]:

@@ -83,7 +83,9 @@ class Rule:
         known = [each.name for each in fields(cls)]
         for name in given:
             if name not in known:
-                raise UnknownSettingError(f"rule: unknown setting {name!r}{did_you_mean(name, known)}")
+                raise UnknownSettingError(
+                    f"rule: unknown setting {name!r}{did_you_mean(name, known)}"
+                )
         missing = [name for name in known[:4] if name not in given]
         if missing:
             raise ConfigurationError(f"rule {given!r}: give its {', '.join(missing)}, too")

@@ -17,7 +17,7 @@ from resilience.degradation.controller import Controller
 from resilience.degradation.features import Feature
 from resilience.degradation.ladder import MINUTE, Demand
 from resilience.degradation.levels import Level, as_level, below_normal
-from resilience.degradation.metrics import Read, ReadOf
+from resilience.degradation.metrics import Measures, Read, ReadOf
 from resilience.degradation.orders import Order, said_reason
 from resilience.degradation.registry import Overrides, Standing
 from resilience.degradation.rules import Rule
@@ -53,16 +53,17 @@ class Degradation(Switchboard):
 
     Args:
         runtime: the system's clock, chance, events and background engine.
+        measures: what rules can look at from the start.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, measures: Measures) -> None:
         super().__init__(runtime)
-        self._controller = Controller()
+        self._controller = Controller(measures)
         self._own_rules: list[Rule] = []
         self._order: Order | None = None
         self._shown = _Shown(Level.NORMAL, runtime.clock.time())
         self._duty = runtime.engine.every(
-            self._settings.check_interval, self.step, name="degradation"
+            self._settings.check_interval, self.step, name="degradation", jitter=0.0
         )
         _parts.add(self)
 
@@ -166,18 +167,6 @@ class Degradation(Switchboard):
             ConfigurationError: no such name can be, or there is nothing to call.
         """
         self._controller.metrics.add(name, read, of)
-
-    def rule(self, rule: Rule) -> None:
-        """Follow a rule, besides those of the settings.
-
-        Raises:
-            ConfigurationError: it is about an unknown metric or feature.
-        """
-        made = Rule.of(rule)
-        with self._lock:
-            self._check_rule(made, self.features.names)
-            self._own_rules.append(made)
-            self._controller.use([*self._own_rules, *self._settings.rules])
 
     # -- settings and rules -------------------------------------------------------------------
 

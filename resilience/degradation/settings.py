@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from resilience.core.checks import flag, mapping, seconds
@@ -20,7 +21,7 @@ def _levels(setting: str, value: Any) -> Mapping[Any, float]:
         for level, floor in mapping(setting, value).items()
     }
     floors = {each: given.get(each, _FLOORS[each]) for each in LEVELS[1:]}
-    for milder, deeper in zip(LEVELS[1:], LEVELS[2:], strict=False):
+    for milder, deeper in pairwise(LEVELS[1:]):
         if floors[milder] > floors[deeper]:
             raise ConfigurationError(
                 f"{setting}: {floors[milder]:g} at {milder} is above {floors[deeper]:g} at "
@@ -77,6 +78,8 @@ class DegradationSettings(Section):
         "features": _features,
         "rules": _rules,
     }
+
+    ADDED: ClassVar[tuple[str, ...]] = ("rules",)
 
     enabled: bool = True
     check_interval: float = 1.0

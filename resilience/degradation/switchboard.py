@@ -187,7 +187,7 @@ class Switchboard(Homed):
         actor: str | None = None,
         for_: Seconds | None = None,
     ) -> None:
-        """Switch a feature off over everything else; until it is released, or for `for_` seconds."""
+        """Switch a feature off over everything else, until it is released or `for_` is over."""
         self._command(name, KILL, True, reason, actor, for_)
 
     def set_rollout(
