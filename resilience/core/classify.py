@@ -27,6 +27,7 @@ _ANSWERS = {
     ("django.core.exceptions", "SuspiciousOperation"): 400,
     ("django.core.exceptions", "BadRequest"): 400,
     ("fastapi.exceptions", "RequestValidationError"): 422,
+    ("starlette.requests", "ClientDisconnect"): 499,  # as nginx has it: nobody waits any more
 }
 
 

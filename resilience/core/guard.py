@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from types import FunctionType, MethodType
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from resilience.core.kinds import Kind, kind_of
 from resilience.core.proxy import GuardedObject
@@ -18,6 +19,8 @@ ORDER = ("feature", "fallback", "heal", "retry", "circuit", "bulkhead", "timeout
 """The layers of a guard, outermost first, whatever the order of the `@` lines."""
 
 _ATTRIBUTE = "__resilience__"
+
+_bare: WeakSet[Callable[..., Any]] = WeakSet()  # functions that some guard stands for
 
 
 class Layer(Protocol):
@@ -93,6 +96,7 @@ class Guard:
             return proxy  # type: ignore[no-any-return]
         update_wrapper(run, self.call)
         setattr(run, _ATTRIBUTE, self)
+        _bare.add(self.call)
         return run
 
     def reduce(self, built: object) -> Any:
@@ -149,6 +153,14 @@ def layer_of(target: Any, role: str) -> Layer | None:
 def guarded(target: Any) -> bool:
     """Tell whether a function, method or object has a guard, also behind other decorators."""
     return guard_of(target) is not None
+
+
+def bypassed(target: Any) -> bool:
+    """Tell whether `target` is a function as it was before somebody guarded it.
+
+    Whoever holds it calls it without the guard: `@app.get` below `@circuit` does.
+    """
+    return guard_of(target) is None and target in _bare
 
 
 def _own_guard(target: Any) -> Guard | None:

@@ -24,6 +24,9 @@ _PLAIN_HEADERS = {
 }
 """`{header: the unit of a number without one}`; the last is what Envoy tells those behind it."""
 
+DEADLINES = frozenset({*_PLAIN_HEADERS, "grpc-timeout"})
+"""All headers that are read, in lower case."""
+
 
 def deadline_from_headers(headers: Mapping[str, str], *, most: float = 3600.0) -> float | None:
     """Return the seconds, > 0 and <= `most`, that the caller of a request waits; None: unknown.

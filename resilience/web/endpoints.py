@@ -57,6 +57,11 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
     return json_answer(status, f"application/{kind}", payload, {"Vary": "Accept"})
 
 
+def asks_who(method: str, path: str) -> bool:
+    """Tell whether the answer depends on who asks; else nobody need find that out."""
+    return path == HEALTH and method in METHODS
+
+
 def _health(system: System, path: str, actor: Actor) -> payloads.Payload:
     if path == LIVE:
         return payloads.liveness()

@@ -8,10 +8,13 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from resilience.core import deadline, degraded
-from resilience.limits.headers import deadline_from_headers
+from resilience.limits.headers import DEADLINES, deadline_from_headers
 from resilience.settings import WebSettings
 from resilience.systems import System
 from resilience.web import endpoints, payloads
+
+READ = DEADLINES
+"""The request headers that a passage reads, in lower case; it need be given no others."""
 
 
 class Outcome(NamedTuple):
@@ -46,7 +49,7 @@ class Passage:
     Args:
         system: whose guards the app uses.
         web: the app's own web settings.
-        headers: the request's, `{name in lower case: value}`.
+        headers: those of the request's that are in `READ`, `{name in lower case: value}`.
         path: the request's path below the app's root.
         method: the request's method, in upper case.
     """
@@ -63,6 +66,7 @@ class Passage:
         "outcome",
         "path",
         "route",
+        "status",
         "system",
         "web",
     )
@@ -78,6 +82,8 @@ class Passage:
         self.route = ""
         """The template of the route, such as `/orders/<int:order>`, once the integration knows it;
         "" for what no route matches, so that made-up paths are one and not many."""
+        self.status: int | None = None
+        """The HTTP status, once the answer has begun; for the integration to keep here."""
         self.outcome: Outcome | None = None
         self._started = system.runtime.clock.monotonic()
         self._deadline = self._its_deadline()
@@ -130,6 +136,8 @@ class Passage:
 
     def _its_deadline(self) -> deadline.Deadline | None:
         """Return the request's deadline: the app's own, or the caller's where that is earlier."""
-        asked = deadline_from_headers(self.headers) if self.web.deadline_header else None
+        asked = None
+        if self.headers and self.web.deadline_header:
+            asked = deadline_from_headers(self.headers)
         given = [each for each in (self.web.deadline, asked) if each is not None]
         return deadline.within(min(given), self.system.runtime.clock) if given else None

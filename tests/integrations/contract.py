@@ -1,12 +1,12 @@
-"""What every web framework's integration does: one set of cases, wired anew for each framework.
+"""What every web framework's integration does: one set of cases, run against every site there is.
 
-A framework's test subclasses `WebContract` and gives a `site` fixture: an app with the routes of
-`Shop`, set up with the shop's system, and a way to ask it.
+A site is an app with the routes of `Shop`, set up with the shop's system, and a way to ask it. A
+framework adds its own in a `<framework>_site.py`: `SITES`, a function that makes each by its name.
 """
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, NamedTuple, Protocol
@@ -59,10 +59,10 @@ class Shop:
         self.system = System(clock=self.clock, random=random.Random(7))
         self.healthy = True
         circuit, fallback = self.system.circuit, self.system.fallback
-        self.pay = circuit("payments", failure_threshold=1, reset_timeout=20)(self._answer)
-        self.prices = fallback("old", stale_for=60)(circuit("prices <b>£")(self._answer))
-        self.reviews = fallback("none")(circuit("reviews", failure_threshold=1)(self._answer))
-        self._looked_up = circuit("missing", failure_threshold=1)(self._look_up)
+        self.pay: Any = circuit("payments", failure_threshold=1, reset_timeout=20)(self._answer)
+        self.prices: Any = fallback("old", stale_for=60)(circuit("prices <b>£")(self._answer))
+        self.reviews: Any = fallback("none")(circuit("reviews", failure_threshold=1)(self._answer))
+        self._looked_up: Any = circuit("missing", failure_threshold=1)(self._look_up)
 
     def circuit(self, name: str) -> Circuit:
         """Return one of the shop's circuits."""
@@ -106,6 +106,39 @@ class Shop:
         return "ops" if token == OPERATOR["Authorization"] else None
 
 
+class AsyncShop(Shop):
+    """The same calls for async views: guarded coroutine functions, and an async body."""
+
+    async def missing(self, status: int, abort: Callable[[int], Any]) -> str:  # type: ignore[override]
+        """Answer with a status, from inside a circuit."""
+        return str(await self._looked_up(status, abort))
+
+    async def late(self) -> str:  # type: ignore[override]
+        """Run out of time."""
+        return super().late()
+
+    async def broken(self) -> str:  # type: ignore[override]
+        """Fail as ours never does."""
+        return super().broken()
+
+    async def left(self) -> str:  # type: ignore[override]
+        """Tell how many seconds the request has."""
+        return super().left()
+
+    async def parts(self) -> AsyncIterator[str]:  # type: ignore[override]
+        """Yield what a streamed answer is made of."""
+        yield await self.reviews()
+        self.clock.advance(1)
+        yield f" {remaining()}"
+
+    async def _answer(self) -> str:  # type: ignore[override]
+        return super()._answer()
+
+    @staticmethod
+    async def _look_up(status: int, abort: Callable[[int], Any]) -> str:  # type: ignore[override]
+        return Shop._look_up(status, abort)
+
+
 @dataclass
 class Site:
     """A running app with the shop's routes; its authorization is `Shop.authorize`."""
@@ -114,13 +147,12 @@ class Site:
     shop: Shop
 
 
-class WebContract:
-    """The cases; `site` is the framework's own."""
+Sites = dict[str, Callable[[], Site]]
+"""What makes a framework's sites, by their names."""
 
-    @pytest.fixture
-    def shop(self) -> Shop:
-        """Give the calls that the views make."""
-        return Shop()
+
+class WebContract:
+    """The cases; a subclass gives the `site` that they are run against."""
 
     # -- answers to errors --------------------------------------------------------------------
 

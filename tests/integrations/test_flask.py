@@ -1,9 +1,9 @@
-"""The contract in Flask, and how an app is set up."""
+"""How a Flask app is set up."""
 
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, Response, abort, request
+from flask import Blueprint, Flask, request
 from flask.cli import routes_command
 
 from resilience import (
@@ -11,54 +11,8 @@ from resilience import (
 )
 from resilience.web.passage import Outcome, Passage
 from resilience_flask import Resilience
-from tests.integrations.contract import ENDPOINTS, ROUTES, Ask, Shop, Site, WebContract
-from tests.integrations.flask_site import ask_of, authorize, shop_app
-
-
-class TestContract(WebContract):
-    """The contract, with the routes in Flask's routing."""
-
-    @pytest.fixture
-    def site(self, shop: Shop) -> Site:
-        """Give the shop as a Flask app."""
-        app = shop_app(shop)
-        Resilience(app, system=shop.system, authorize=authorize)
-        return Site(ask_of(app), shop)
-
-
-class TestContractProbeFirst(WebContract):
-    """The contract, with the probes answered before Flask."""
-
-    @pytest.fixture
-    def site(self, shop: Shop) -> Site:
-        """Give the shop as a Flask app that answers probes first."""
-        app = shop_app(shop, RESILIENCE_WEB={"probe_first": True})
-        Resilience(app, system=shop.system, authorize=authorize)
-        return Site(ask_of(app), shop)
-
-
-class TestContractInBlueprint(WebContract):
-    """The contract, with the routes in a blueprint that catches every exception of its own."""
-
-    @pytest.fixture
-    def site(self, shop: Shop) -> Site:
-        """Give the shop as a blueprint with a catch-all."""
-        app, blueprint = Flask("shop"), Blueprint("shop", __name__)
-        for name in ROUTES:
-            blueprint.add_url_rule(f"/{name}", name, getattr(shop, name))
-        blueprint.add_url_rule("/parts", "parts", lambda: Response(shop.parts()))
-        blueprint.add_url_rule(
-            "/missing/<int:status>", "missing", lambda status: shop.missing(status, abort)
-        )
-        blueprint.register_error_handler(Exception, lambda error: (str(error), code_of(error)))
-        app.register_blueprint(blueprint)
-        Resilience(app, system=shop.system, authorize=authorize)
-        return Site(ask_of(app), shop)
-
-
-def code_of(error: Exception) -> int:
-    """Return an HTTP exception's status, 500 for any other."""
-    return int(getattr(error, "code", None) or 500)
+from tests.integrations.contract import ENDPOINTS, Ask, Shop
+from tests.integrations.flask_site import ask_of, shop_app
 
 
 def test_a_factory_serves_several_apps(shop: Shop) -> None:

@@ -1,0 +1,102 @@
+"""The ASGI layers around an app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience import ConfigurationError, System
+from resilience import system as default_system
+from resilience.web import endpoints
+from resilience.web.asgi import (
+    Answers,
+    App,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+    passage_of,
+    passing,
+    path_below_root,
+    respond,
+)
+from resilience_starlette.routing import template
+from resilience_starlette.state import Authorize, Given, State, state_of
+
+
+class Edge:
+    """The outermost layer: each request's passage begins and ends here.
+
+    Args:
+        app: what it is around.
+        state: what the app was set up with.
+    """
+
+    def __init__(self, app: App, state: State) -> None:
+        self.app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection."""
+        state = self._state
+        if scope["type"] != "lifespan":
+            state.system.ensure()
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if state.web.probe_first and (path := path_below_root(scope)) in endpoints.PROBES:
+            probe = await state.answer(scope, path)
+            if probe is not None:
+                await respond(probe, send)
+                return
+        passage = passage_of(scope, state.system, state.web)
+        await passing(passage, self.app, scope, receive, send, template)
+
+
+class ResilienceMiddleware:
+    """What `Resilience(app)` puts around an app, for `middleware=[Middleware(…)]`.
+
+    Put it first. It answers rejected calls and sends `X-Degraded`; endpoints are `routes()`, and
+    the engine's life is `lifespan`.
+
+    Args:
+        app: the app it is around; the framework gives it.
+        system: whose guards the app uses.
+        authorize: takes the request, returns who may see details, or None; matters with
+            `probe_first` only.
+        settings: as for `Resilience`.
+
+    Raises:
+        ConfigurationError: a setting is refused, or the app has such a layer already; when the
+            app starts, as that is when frameworks make their layers.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        system: System = default_system,
+        authorize: Authorize | None = None,
+        settings: Given = None,
+    ) -> None:
+        self.app = app
+        try:
+            _refuse_second(app)
+            state = state_of(system, authorize, settings, "ResilienceMiddleware")
+            self._edge: App = Edge(Answers(app), state)
+        except ConfigurationError as error:
+            self._edge = Refusal(error)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection."""
+        await self._edge(scope, receive, send)
+
+
+def _refuse_second(app: Any) -> None:
+    """Look through the middleware that an app is wrapped in, for one of ours."""
+    while app is not None:
+        if isinstance(app, ResilienceMiddleware | Answers | Edge):
+            raise ConfigurationError(
+                "ResilienceMiddleware is around this app already: give it once, "
+                "or call Resilience(app) and leave it out"
+            )
+        app = getattr(app, "app", None)

@@ -1,0 +1,66 @@
+"""The routes of an app: which views there are, and which of them a request has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from starlette.routing import Mount
+
+from resilience.web.asgi import Scope
+
+
+def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the view of every route, also below mounts and in included routers."""
+    for route in routes:
+        if hasattr(route, "effective_route_contexts"):  # a router that FastAPI has included
+            yield from views(route.effective_route_contexts(), prefix)
+        path = prefix + getattr(route, "path", "")
+        if hasattr(route, "endpoint"):
+            yield path, route.endpoint
+        yield from views(getattr(route, "routes", None) or (), path)
+
+
+def template(scope: Scope) -> str:
+    """Return the template of the route that answers, such as `/orders/{order:int}`; "" for none.
+
+    Below mounts it has their prefix; what a mounted app serves by itself counts as the mount's.
+    """
+    endpoint = scope.get("endpoint")
+    if endpoint is None:
+        return ""
+    route = _route(scope, endpoint)
+    own = "" if route is None or isinstance(route, Mount) else route.path
+    return _prefix(scope, route) + own
+
+
+def _route(scope: Scope, endpoint: Any) -> Any:
+    # Of a route in an included router FastAPI keeps the path as the app has it apart.
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    if included is not None and included.endpoint is endpoint:
+        return included
+    if "route" in scope:
+        return scope["route"]
+    return _serving(endpoint, scope["router"].routes)  # Starlette before 1.4 keeps no route
+
+
+def _serving(endpoint: Any, routes: Iterable[Any]) -> Any:
+    for route in routes:
+        if endpoint in (getattr(route, "endpoint", None), getattr(route, "app", None)):
+            return route
+        found = _serving(endpoint, getattr(route, "routes", None) or ())
+        if found is not None:
+            return found
+    return None
+
+
+def _prefix(scope: Scope, route: Any) -> str:
+    """Return the templates of the mounts passed; "" if a value cannot be told from the text."""
+    if "app_root_path" not in scope:
+        return ""
+    own = getattr(route, "param_convertors", {})
+    values = {str(value): name for name, value in scope["path_params"].items() if name not in own}
+    parts = scope["root_path"].removeprefix(scope["app_root_path"]).split("/")
+    if not values.keys() <= set(parts):
+        return ""
+    return "/".join(f"{{{values[part]}}}" if part in values else part for part in parts)

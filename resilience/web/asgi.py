@@ -1,0 +1,175 @@
+"""A passage through an ASGI app, and answers to its server (ASGI 3.0, HTTP)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from resilience.core.classify import is_client_error, is_interruption
+from resilience.settings import WebSettings
+from resilience.systems import System
+from resilience.web.answers import Answer
+from resilience.web.passage import READ, Passage
+from resilience.web.problems import ANSWERED, answer_to
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PASSAGE = "resilience.passage"
+"""Where the scope has the request's passage."""
+
+_READ = {name.encode("latin-1"): name for name in READ}
+
+
+def passage_of(scope: Scope, system: System, web: WebSettings) -> Passage:
+    """Return the passage of a new request, and put it into its scope."""
+    headers = {
+        _READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ
+    }
+    passage = Passage(system, web, headers, path_below_root(scope), scope["method"])
+    scope[PASSAGE] = passage
+    return passage
+
+
+async def passing(  # noqa: PLR0917 - the app's own call, with what it goes through
+    passage: Passage,
+    app: App,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    route_of: Callable[[Scope], str],
+) -> None:
+    """Run the app inside the passage, with `X-Degraded` where something was stood in for.
+
+    The passage ends when the last part of the body is sent: what an app does after that, such as
+    its background tasks, nobody waits for. A client that goes away is no failure.
+
+    Args:
+        passage: the request's.
+        app: an ASGI app.
+        scope: the request.
+        receive: the server's.
+        send: the server's.
+        route_of: tells the template of the route, or "", once the app has found it.
+    """
+    gone = False
+
+    async def sending(message: Message) -> None:
+        nonlocal gone
+        starts = message["type"] == "http.response.start"
+        if starts:
+            passage.status = message["status"]
+            if value := passage.degraded_header():
+                message = _with_header(message, b"x-degraded", value)
+        try:
+            await send(message)
+        except OSError:
+            gone = True
+            raise
+        if not starts and _is_last(message):
+            passage.route = route_of(scope)
+            passage.finish(passage.status, failed=False)
+
+    try:
+        with passage:
+            await app(scope, receive, sending)
+    except BaseException as error:
+        passage.route = route_of(scope)
+        passage.finish(passage.status, failed=not gone and _is_failure(error, passage.status))
+        raise
+    passage.finish(passage.status, failed=False)
+
+
+class Answers:
+    """An ASGI app that answers calls which were not made, or took too long, in another app.
+
+    Args:
+        app: that app; whoever in it answers such errors itself wins.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection inside a passage; what is no HTTP request is left alone."""
+        try:
+            await self.app(scope, receive, send)
+        except ANSWERED as error:
+            passage: Passage | None = scope.get(PASSAGE)
+            if passage is None or passage.status is not None:  # none, or its answer has begun
+                raise
+            accept = header_of(scope, b"accept")
+            await respond(answer_to(error, accept, whole_path(scope)), send)
+
+
+class Refusal:
+    """An app that does not start: the server hears why.
+
+    A framework makes its layers when the server first calls it; an error raised there some servers
+    take for an app without a lifespan, and say nothing.
+
+    Args:
+        error: what is wrong.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a connection."""
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(self._error)})
+        raise self._error.with_traceback(None)
+
+
+async def respond(answer: Answer, send: Send) -> None:
+    """Send a whole answer; to HEAD the server sends it without the body."""
+    headers = {"Content-Type": answer.content_type, **answer.headers}
+    headers["Content-Length"] = str(len(answer.body))
+    encoded = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def header_of(scope: Scope, name: bytes) -> str:
+    """Return a request header's value, its lines joined by commas; "" where there is none."""
+    values = [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+    return ", ".join(values)
+
+
+def path_below_root(scope: Scope) -> str:
+    """Return the request's path below what the server or a mount calls the app's root."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    below = path.removeprefix(root)
+    return below if not below or below[0] == "/" else path
+
+
+def whole_path(scope: Scope) -> str:
+    """Return the request's path from the host on; servers differ in whether it has the root."""
+    path: str = scope["path"]
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))  # below a mount: Starlette
+    return path if path.startswith(root) else root + path
+
+
+def _with_header(message: Message, name: bytes, value: str) -> Message:
+    return {**message, "headers": [*message.get("headers", ()), (name, value.encode("ascii"))]}
+
+
+def _is_last(message: Message) -> bool:
+    return message["type"] == "http.response.body" and not message.get("more_body")
+
+
+def _is_failure(error: BaseException, status: int | None) -> bool:
+    if is_interruption(error):
+        return False
+    if not is_client_error(error):
+        return True
+    # Starlette calls every OSError of a streamed body a client that went away.
+    return status is not None and isinstance(error.__context__, OSError)
