@@ -14,7 +14,7 @@ from resilience import ConfigurationError, Settings, System
 from resilience.core.kinds import Kind, kind_of
 from resilience.settings import WebSettings
 from resilience.web import endpoints
-from resilience.web.admission import awaited_actor_of
+from resilience.web.actors import awaited_actor_of
 from resilience.web.answers import Answer
 from resilience.web.asgi import Scope, header_of
 
