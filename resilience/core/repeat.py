@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from types import CodeType, CoroutineType, FrameType
 from typing import Any, Protocol
 
 from resilience.clock import Clock
 from resilience.core import deadline
-from resilience.core.items import relayed
-from resilience.core.resumed import Resumed
+from resilience.core.beginning import beginning, beginning_async
+from resilience.core.coroutines import awaited, awaiting
 
 log = logging.getLogger("resilience")
 
@@ -120,7 +121,7 @@ def repeat_sync(plan: Plan, call: Call) -> Call:
             _close(error)
         else:
             if type(result) is coroutine:
-                return repeat_async(plan, _awaiting(call, result))(*args, **kwargs)
+                return repeat_async(plan, awaiting(call, result))(*args, **kwargs)
             if not judges or (course := _refused(plan, result, sys._getframe(1))) is None:
                 if not next(meter.tick) & SELDOM:
                     meter.look(plan.clock.monotonic())
@@ -166,65 +167,12 @@ def repeat_async(plan: Plan, call: Call) -> Call:
 
 def repeat_generator(plan: Plan, call: Call) -> Call:
     """Return the generator function `call`; a failure before its first item is tried again."""
-
-    def start(*args: Any, **kwargs: Any) -> tuple[Generator[Any, Any, Any] | None, Any]:
-        items = call(*args, **kwargs)
-        try:
-            return items, next(items)
-        except StopIteration as end:
-            return None, end.value
-
-    begin = repeat_sync(plan, start)
-
-    def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        items, first = begin(*args, **kwargs)
-        if items is None:
-            return first
-        return (yield from Resumed(items, first))
-
-    return guarded
+    return beginning(partial(repeat_sync, plan), call)
 
 
 def repeat_async_generator(plan: Plan, call: Call) -> Call:
     """Return the async generator function `call`, as `repeat_generator` does a plain one."""
-
-    async def start(*args: Any, **kwargs: Any) -> tuple[AsyncGenerator[Any, Any], Args]:
-        items = call(*args, **kwargs)
-        try:
-            return items, (await anext(items),)
-        except StopAsyncIteration:
-            return items, ()
-
-    begin = repeat_async(plan, start)
-
-    def repeated(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        return _RepeatedItems(begin(*args, **kwargs))
-
-    return relayed(repeated)
-
-
-class _RepeatedItems(AsyncGenerator[Any, Any]):
-    """The items of the first attempt that gave one, or ended without."""
-
-    def __init__(self, begin: Coroutine[Any, Any, tuple[AsyncGenerator[Any, Any], Args]]) -> None:
-        self._begin = begin
-        self._items: AsyncGenerator[Any, Any] | None = None
-
-    async def asend(self, value: Any) -> Any:
-        if self._items is not None:
-            return await self._items.asend(value)
-        self._items, first = await self._begin
-        if not first:
-            raise StopAsyncIteration
-        return first[0]
-
-    async def athrow(self, *error: Any) -> Any:
-        assert self._items is not None  # its reader is `relayed`, which takes an item first
-        return await self._items.athrow(*error)
-
-    async def aclose(self) -> None:
-        if self._items is not None:
-            await self._items.aclose()
+    return beginning_async(partial(repeat_async, plan), call)
 
 
 def _failed(
@@ -288,7 +236,7 @@ def _again(plan: Plan, course: Course, call: Call, args: Args, kwargs: Kwargs) -
             else:
                 if type(result) is CoroutineType:
                     course.wait = 0.0
-                    return _again_async(plan, course, _awaiting(call, result), args, kwargs)
+                    return _again_async(plan, course, awaiting(call, result), args, kwargs)
                 if not course.returned(result):
                     return result
                 _close(result)
@@ -310,17 +258,6 @@ async def _again_async(plan: Plan, course: Course, call: Call, args: Args, kwarg
             if not course.returned(result):
                 return result
             await _close_async(result)
-
-
-def _awaiting(call: Call, pending: Coroutine[Any, Any, Any]) -> Call:
-    """Return a coroutine function whose first call awaits what `call` has returned already."""
-    returned = [pending]
-
-    async def attempt(*args: Any, **kwargs: Any) -> Any:
-        result = returned.pop() if returned else call(*args, **kwargs)
-        return await result if type(result) is CoroutineType else result
-
-    return attempt
 
 
 def _limited_sync(plan: Plan, seconds: float, call: Call) -> Call:
@@ -389,9 +326,4 @@ def call_sync(plan: Plan, call: Call, args: Args, kwargs: Kwargs) -> Any:
 
 async def call_async(plan: Plan, call: Call, args: Args, kwargs: Kwargs) -> Any:
     """Call, and again where the plan says so; await what it returns if that can be awaited."""
-
-    async def awaited(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        return await result if hasattr(result, "__await__") else result
-
-    return await repeat_async(plan, awaited)(*args, **kwargs)
+    return await repeat_async(plan, awaited(call))(*args, **kwargs)

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iter
 from types import CoroutineType
 from typing import Any, Protocol
 
+from resilience.core.coroutines import awaited
 from resilience.core.items import relayed
 
 Call = Callable[..., Any]
@@ -243,9 +244,4 @@ def call_sync(gate: Gate, call: Call, args: tuple[Any, ...], kwargs: dict[str, A
 
 async def call_async(gate: Gate, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call once inside the gate, and await what it returns if that can be awaited."""
-
-    async def awaited(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        return await result if hasattr(result, "__await__") else result
-
-    return await guard_async(gate, awaited)(*args, **kwargs)
+    return await guard_async(gate, awaited(call))(*args, **kwargs)

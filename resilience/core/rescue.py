@@ -1,0 +1,194 @@
+"""Doing something about a failed call: once for each kind of function.
+
+What decides (`Rescuer`) yields steps and is told what came of each; it knows nothing of sync and
+async. Only this file does. While all is well there is nothing but an `except` around the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from types import CoroutineType
+from typing import Any, Final, Protocol
+
+from resilience.core.beginning import beginning, beginning_async
+from resilience.core.coroutines import awaited, awaiting
+from resilience.core.kinds import Kind
+
+Call = Callable[..., Any]
+
+
+class Step(Protocol):
+    """Something to be done, or waited for."""
+
+    def run(self) -> Any:
+        """Do it in this thread."""
+
+    async def run_async(self) -> Any:
+        """Do it on the running loop."""
+
+
+Course = Generator[Step, Any, Any]
+"""The steps after one failure. It ends with the call's answer, or `GIVEN_UP`."""
+
+
+class _GivenUp:
+    def __repr__(self) -> str:
+        return "GIVEN_UP"
+
+
+GIVEN_UP: Final = _GivenUp()
+"""What a course returns when nothing helped: the call's own error goes on."""
+
+
+class Rescuer(Protocol):
+    """What decides what is done about a function's failures.
+
+    Args:
+        ill: True to hear of calls that return, by `returned`.
+    """
+
+    ill: bool
+
+    def handles(self, error: Exception) -> bool:
+        """Tell whether anything is to be done about this failure."""
+        ...
+
+    def course(self, error: Exception, again: Call) -> Course:
+        """Return what is to be done; `again()` makes the call once more."""
+        ...
+
+    def returned(self) -> None:
+        """Hear that a call returned."""
+
+
+class Do:
+    """A step: call a function, and await what it returns where that can be.
+
+    Args:
+        act: the function; without arguments.
+    """
+
+    __slots__ = ("_act",)
+
+    def __init__(self, act: Call) -> None:
+        self._act = act
+
+    def run(self) -> Any:
+        """Call it."""
+        return self._act()
+
+    async def run_async(self) -> Any:
+        """Call it, and await what it returns where that can be."""
+        answer = self._act()
+        return await answer if hasattr(answer, "__await__") else answer
+
+
+def follow(course: Course) -> Any:
+    """Return the end of a course, each step done in this thread."""
+    step, told = course.__next__, ()
+    try:
+        while True:
+            try:
+                todo = step(*told)
+            except StopIteration as end:
+                return end.value
+            try:
+                step, told = course.send, (todo.run(),)  # type: ignore[assignment]
+            except Exception as error:
+                step, told = course.throw, (error,)  # type: ignore[assignment]
+    finally:
+        told = ()  # else this frame and the error that was told keep each other alive
+        course.close()
+
+
+async def follow_async(course: Course) -> Any:
+    """Return the end of a course, each step done on the running loop."""
+    step, told = course.__next__, ()
+    try:
+        while True:
+            try:
+                todo = step(*told)
+            except StopIteration as end:
+                return end.value
+            try:
+                step, told = course.send, (await todo.run_async(),)  # type: ignore[assignment]
+            except Exception as error:
+                step, told = course.throw, (error,)  # type: ignore[assignment]
+    finally:
+        told = ()  # else this frame and the error that was told keep each other alive
+        course.close()
+
+
+def rescue_sync(rescuer: Rescuer, call: Call) -> Call:
+    """Return `call` with something done about its failures."""
+    coroutine = CoroutineType
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            # Passing on keywords where there are none would cost the making of a dict.
+            result = call(*args, **kwargs) if kwargs else call(*args)
+        except Exception as error:
+            if not rescuer.handles(error):
+                raise
+            answer = follow(rescuer.course(error, partial(call, *args, **kwargs)))
+            if answer is GIVEN_UP:
+                raise
+            return answer
+        if type(result) is coroutine:
+            return rescue_async(rescuer, awaiting(call, result))(*args, **kwargs)
+        if rescuer.ill:
+            rescuer.returned()
+        return result
+
+    return guarded
+
+
+def rescue_async(rescuer: Rescuer, call: Call) -> Call:
+    """Return the coroutine function `call` with something done about its failures."""
+
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = await (call(*args, **kwargs) if kwargs else call(*args))
+        except Exception as error:
+            if not rescuer.handles(error):
+                raise
+            answer = await follow_async(rescuer.course(error, partial(call, *args, **kwargs)))
+            if answer is GIVEN_UP:
+                raise
+            return answer
+        if rescuer.ill:
+            rescuer.returned()
+        return result
+
+    return guarded
+
+
+def rescue_generator(rescuer: Rescuer, call: Call) -> Call:
+    """Return the generator function `call`; it is rescued up to its first item."""
+    return beginning(partial(rescue_sync, rescuer), call)
+
+
+def rescue_async_generator(rescuer: Rescuer, call: Call) -> Call:
+    """Return the async generator function `call`, as `rescue_generator` does a plain one."""
+    return beginning_async(partial(rescue_async, rescuer), call)
+
+
+SHELLS = {
+    Kind.SYNC: rescue_sync,
+    Kind.ASYNC: rescue_async,
+    Kind.GENERATOR: rescue_generator,
+    Kind.ASYNC_GENERATOR: rescue_async_generator,
+}
+
+
+def call_sync(rescuer: Rescuer, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call once, rescued."""
+    return rescue_sync(rescuer, call)(*args, **kwargs)
+
+
+async def call_async(
+    rescuer: Rescuer, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call once, rescued, and await what it returns if that can be awaited."""
+    return await rescue_async(rescuer, awaited(call))(*args, **kwargs)
