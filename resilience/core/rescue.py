@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from types import CoroutineType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from resilience.core.beginning import beginning, beginning_async
 from resilience.core.coroutines import awaited, awaiting
+from resilience.core.deadline import remaining
 from resilience.core.kinds import Kind
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Call = Callable[..., Any]
 
@@ -82,6 +86,37 @@ class Do:
         """Call it, and await what it returns where that can be."""
         answer = self._act()
         return await answer if hasattr(answer, "__await__") else answer
+
+
+class Wait:
+    """A step: wait for what somebody else does; None when the time is up.
+
+    Args:
+        future: what will have its result; it is not cancelled when the waiting ends.
+        seconds: how long at most, >= 0; never longer than the present work's deadline.
+    """
+
+    __slots__ = ("_future", "_seconds")
+
+    def __init__(self, future: Future[Any], seconds: float) -> None:
+        self._future = future
+        left = remaining()
+        self._seconds = seconds if left is None else min(seconds, left)
+
+    def run(self) -> Any:
+        """Hold this thread until then."""
+        try:
+            return self._future.result(self._seconds)
+        except TimeoutError:
+            return None
+
+    async def run_async(self) -> Any:
+        """Let other tasks run until then."""
+        import asyncio  # who calls this has it loaded
+
+        awaited = asyncio.wrap_future(self._future)
+        done, _ = await asyncio.wait({awaited}, timeout=self._seconds)
+        return awaited.result() if done else None
 
 
 def follow(course: Course) -> Any:
