@@ -20,6 +20,9 @@ UNKNOWN = "unknown"
 CATEGORIES = (NETWORK, DATABASE, SERVICE, RESOURCE, CONFIGURATION, UNKNOWN)
 """All there are: in the way to it, in it, its answers, what we ran out of, what is set wrong."""
 
+SEVERITIES = ("low", "medium", "high", "critical")
+"""How much a failure matters, least first."""
+
 # The classes of PEP 249 by their names. Those that tell of a statement are no trouble of the
 # database: another attempt, or another connection, changes nothing.
 _PEP_249 = {

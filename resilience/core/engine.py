@@ -12,6 +12,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class Engine:
         self._begin()
         self.schedule = Schedule(random, self._wake)
         self._farewells: list[Callable[[], object]] = []
+        self._asides: deque[tuple[Callable[[], Any], str]] = deque()
         _engines.add(self)
 
     def _begin(self) -> None:
@@ -85,8 +87,20 @@ class Engine:
 
     def tick(self) -> None:
         """Do all that is due at the clock's time, here and now; for tests, and odd servers."""
+        self.catch_up()
         for duty in self.schedule.take_due(self._clock.monotonic()):
             self._do(duty)
+        self.catch_up()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether its clock is moved by hand, so that nothing happens in the background."""
+        return not isinstance(self._clock, SystemClock)
+
+    def catch_up(self) -> None:
+        """Do what `aside` has put off, here and now."""
+        while self._asides:
+            self._alone(*self._asides.popleft())
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -107,7 +121,7 @@ class Engine:
             self._start()
 
     def _start(self) -> None:
-        if not isinstance(self._clock, SystemClock):
+        if self.stands_still:
             return
         with self._lock:
             if self.running is not None:
@@ -185,6 +199,35 @@ class Engine:
         threading.Thread(
             target=self._alone, args=(act, name), name=f"resilience-{name}", daemon=True
         ).start()
+
+    def aside(self, act: Callable[[], Any], name: str) -> None:
+        """Do `act()` once as `spawn` does, but on a clock that stands still with the next tick."""
+        if self.stands_still:
+            self._asides.append((act, name))
+        else:
+            self.spawn(act, name)
+
+    def settle(self, answer: Any, timeout: float | None = None) -> Any:
+        """Return what an awaitable gives: on the engine's loop, else on a loop of its own.
+
+        Args:
+            answer: what to await.
+            timeout: seconds, > 0, that this thread waits at most for the engine's loop.
+
+        Raises:
+            TimeoutError: it took longer, and is cancelled.
+        """
+        import asyncio
+
+        loop = self._loop
+        if loop is None or loop.is_closed() or loop is asyncio._get_running_loop():
+            return _settled(answer)
+        future = asyncio.run_coroutine_threadsafe(_awaited(answer), loop)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise
 
     def run_later(self, answer: Coroutine[Any, Any, Any]) -> bool:
         """Run a coroutine on the engine's loop; False where there is none."""
@@ -274,19 +317,27 @@ class Engine:
         self.schedule.after_fork()
 
 
-def _settled(answer: Any) -> None:
-    """Await what was returned, on a loop of its own, if it can be awaited."""
+def _settled(answer: Any) -> Any:
+    """Return what was returned, awaited on a loop of its own if it can be awaited."""
     if not isawaitable(answer):
-        return
+        return answer
     import asyncio
 
     if asyncio._get_running_loop() is None:
-        asyncio.run(_awaited(answer))
-        return
+        return asyncio.run(_awaited(answer))
     # `tick` inside a test's own loop: no second loop may run in this thread.
-    thread = threading.Thread(target=asyncio.run, args=(_awaited(answer),), daemon=True)
-    thread.start()
-    thread.join()
+    from concurrent.futures import Future
+
+    given: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            given.set_result(asyncio.run(_awaited(answer)))
+        except BaseException as error:  # everything: it is for whoever asked
+            given.set_exception(error)
+
+    threading.Thread(target=run, name="resilience-settle", daemon=True).start()
+    return given.result()
 
 
 async def _awaited(answer: Any) -> Any:

@@ -15,16 +15,12 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 from resilience import signals
 from resilience.core import degraded, rescue
 from resilience.core.checks import function, text
-from resilience.core.classify import (
-    Matcher,
-    as_matcher,
-    is_client_error,
-    matches,
-)
+from resilience.core.classify import Matcher
 from resilience.core.names import shown
 from resilience.core.rescue import GIVEN_UP, Call, Course, Do, Wait
 from resilience.core.runtime import Runtime
-from resilience.errors import ConfigurationError, Rejected
+from resilience.core.trigger import Trigger
+from resilience.errors import ConfigurationError
 from resilience.strategies.checkpoints import Checkpoint, Saved
 
 log = logging.getLogger("resilience")
@@ -92,8 +88,7 @@ class Restore:
         self.name = text("name", name)
         self._put_back = None if put_back is None else function("put_back", put_back)
         self._verify = None if verify is None else function("verify", verify)
-        self._on = as_matcher("on", on)
-        self._ignore = as_matcher("ignore", ignore)
+        self._trigger = Trigger(on, ignore)
         home: Home = resolve_name("resilience.systems:system") if system is None else system
         self._runtime = home.runtime
         self.after_fork()
@@ -140,11 +135,7 @@ class Restore:
 
     def handles(self, error: Exception) -> bool:
         """Tell whether to restore after this failure."""
-        if not self._runtime.active or isinstance(error, Rejected) or is_client_error(error):
-            return False
-        if matches(self._ignore, error, if_broken=False):
-            return False
-        return matches(self._on, error, if_broken=False)
+        return self._runtime.active and self._trigger.fires(error)
 
     def returned(self) -> None:
         """Hear that a call returned; it does not matter here."""
