@@ -38,10 +38,14 @@ if TYPE_CHECKING:
     from resilience.degradation.rules import Rule
     from resilience.degradation.service import Degradation
     from resilience.degradation.states import DegradationState, FeatureState
+    from resilience.healing.actions import Action, ActionRecord
     from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
     from resilience.limits.headers import deadline_from_headers, deadline_headers
     from resilience.limits.layer import bulkhead_of
     from resilience.settings import Settings
+    from resilience.strategies.checkpoints import FileCheckpoint, MemoryCheckpoint
+    from resilience.strategies.escalation import Escalation
+    from resilience.strategies.restores import Restore
     from resilience.strategies.retries import Retry
     from resilience.strategies.retry_settings import RetrySettings
     from resilience.strategies.sources import Source
@@ -54,6 +58,8 @@ timeout = system.timeout
 
 # The names that are loaded when somebody asks for them, as above for type checkers.
 _MODULES = {
+    "Action": "healing.actions",
+    "ActionRecord": "healing.actions",
     "Bulkhead": "limits.bulkheads",
     "BulkheadSnapshot": "limits.bulkheads",
     "Circuit": "circuits.breaker",
@@ -63,9 +69,13 @@ _MODULES = {
     "CircuitState": "circuits.states",
     "Degradation": "degradation.service",
     "DegradationState": "degradation.states",
+    "Escalation": "strategies.escalation",
     "Feature": "degradation.features",
     "FeatureState": "degradation.states",
+    "FileCheckpoint": "strategies.checkpoints",
     "Level": "degradation.levels",
+    "MemoryCheckpoint": "strategies.checkpoints",
+    "Restore": "strategies.restores",
     "Retry": "strategies.retries",
     "RetrySettings": "strategies.retry_settings",
     "Rule": "degradation.rules",
@@ -81,6 +91,8 @@ _MODULES = {
 
 __all__ = [
     "TRANSIENT",
+    "Action",
+    "ActionRecord",
     "Bulkhead",
     "BulkheadFullError",
     "BulkheadSnapshot",
@@ -97,15 +109,19 @@ __all__ = [
     "DecorationError",
     "Degradation",
     "DegradationState",
+    "Escalation",
     "Event",
     "Feature",
     "FeatureDisabledError",
     "FeatureState",
+    "FileCheckpoint",
     "InjectedFaultError",
     "Level",
+    "MemoryCheckpoint",
     "OverloadedError",
     "Rejected",
     "ResilienceError",
+    "Restore",
     "Retry",
     "RetrySettings",
     "Rule",
