@@ -121,38 +121,42 @@ class Wait:
 
 def follow(course: Course) -> Any:
     """Return the end of a course, each step done in this thread."""
-    step, told = course.__next__, ()
+    told, failure = None, None
     try:
         while True:
             try:
-                todo = step(*told)
+                step = _next(course, told, failure)
             except StopIteration as end:
                 return end.value
             try:
-                step, told = course.send, (todo.run(),)  # type: ignore[assignment]
+                told, failure = step.run(), None
             except Exception as error:
-                step, told = course.throw, (error,)  # type: ignore[assignment]
+                failure = error
     finally:
-        told = ()  # else this frame and the error that was told keep each other alive
+        failure = None  # else this frame and the error keep each other alive
         course.close()
 
 
 async def follow_async(course: Course) -> Any:
     """Return the end of a course, each step done on the running loop."""
-    step, told = course.__next__, ()
+    told, failure = None, None
     try:
         while True:
             try:
-                todo = step(*told)
+                step = _next(course, told, failure)
             except StopIteration as end:
                 return end.value
             try:
-                step, told = course.send, (await todo.run_async(),)  # type: ignore[assignment]
+                told, failure = await step.run_async(), None
             except Exception as error:
-                step, told = course.throw, (error,)  # type: ignore[assignment]
+                failure = error
     finally:
-        told = ()  # else this frame and the error that was told keep each other alive
+        failure = None
         course.close()
+
+
+def _next(course: Course, told: Any, failure: Exception | None) -> Step:
+    return course.send(told) if failure is None else course.throw(failure)
 
 
 def rescue_sync(rescuer: Rescuer, call: Call) -> Call:

@@ -144,11 +144,12 @@ class Restore:
         """Return the steps of a restore."""
         if self._put_back is None:
             return self._answer(error)
+        mine: Future[bool] = Future()
         with self._lock:
             others = self._going_on
             if others is None:
-                mine = self._going_on = Future()
-        return self._join(others, again) if others else self._restore(mine, again)
+                self._going_on = mine
+        return self._restore(mine, again) if others is None else self._join(others, again)
 
     def _answer(self, error: Exception) -> Course:
         """Answer with the state itself."""
