@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 bulkhead = system.bulkhead
 circuit = system.circuit
+client = system.client
 fallback = system.fallback
 retry = system.retry
 timeout = system.timeout
@@ -134,6 +135,7 @@ __all__ = [
     "bulkhead_of",
     "circuit",
     "circuit_of",
+    "client",
     "deadline_from_headers",
     "deadline_headers",
     "explain",

@@ -6,7 +6,7 @@ import random as randomness
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from resilience.clock import Clock
 from resilience.core.demand import is_made
@@ -15,13 +15,18 @@ from resilience.decorators import Decorators
 from resilience.events import Event
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from resilience.degradation.metrics import Measures
     from resilience.degradation.registry import Overrides
+    from resilience.healing.actions import ActionOptions
     from resilience.healing.healer import Healer
     from resilience.health.monitor import Health
     from resilience.settings import Settings
     from resilience.telemetry.host import Host
     from resilience.telemetry.traffic import Traffic
+
+C = TypeVar("C")
 
 
 class System(Decorators):
@@ -83,6 +88,38 @@ class System(Decorators):
         from resilience.telemetry.traffic import Traffic
 
         return Traffic(self.runtime.clock)
+
+    def client(
+        self,
+        factory: Callable[[], C],
+        *,
+        component: str = "http client",
+        connect_errors: int = 3,
+        grace: float | timedelta | None = None,
+        **options: Unpack[ActionOptions],
+    ) -> C:
+        """Return a client that is replaced when its connections have leaked or reach nobody.
+
+        It is used like the client that `factory` makes, is made when it is first used, and made
+        anew after a fork. A `PoolTimeout`, or `connect_errors` errors in a row, replaces it, at
+        most once in 30 s, and not one that never worked. The old one is closed after `grace`.
+
+        Args:
+            factory: makes an `httpx.Client`, `httpx.AsyncClient`, `requests.Session`, or
+                anything else that sends by a method `send`.
+            component: what the healer calls it.
+            connect_errors: so many failures to connect in a row, >= 1.
+            grace: seconds, >= 0; None: the client's read timeout, or 60 s where it has none.
+            options: those of `Action`, for the action that replaces it.
+
+        Raises:
+            ConfigurationError: a value is refused.
+        """
+        from resilience.healing.clients import ClientHolder
+        from resilience.healing.repairs.clients import hold
+
+        holder = ClientHolder(factory, self.runtime, connect_errors, grace)
+        return cast(C, hold(holder, self.healer, component, options))
 
     def _measures(self) -> Measures:
         from resilience.measures import measures_of

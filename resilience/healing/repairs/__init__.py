@@ -9,7 +9,8 @@ Register them by component, in the order they are to be tried::
     system.healer.action(DisconnectRedis("cache", client))
 """
 
+from resilience.healing.repairs.clients import SwapClient
 from resilience.healing.repairs.databases import CloseDjangoConnections, DisposeEngine
 from resilience.healing.repairs.redis import DisconnectRedis
 
-__all__ = ["CloseDjangoConnections", "DisconnectRedis", "DisposeEngine"]
+__all__ = ["CloseDjangoConnections", "DisconnectRedis", "DisposeEngine", "SwapClient"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from resilience.healing.actions import Action, ActionOptions
-from resilience.healing.repairs.named import Named, over
+from resilience.healing.named import Named, over
 
 DJANGO_LOST = Named(django="OperationalError InterfaceError")
 POOL_EXHAUSTED = Named(sqlalchemy="TimeoutError")

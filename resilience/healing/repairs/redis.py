@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from resilience.errors import ConfigurationError
 from resilience.healing.actions import Action, ActionOptions
-from resilience.healing.repairs.named import Named, over
+from resilience.healing.named import Named, over
 
 MOVED = Named(redis="ReadOnlyError ConnectionError MasterDownError")
 
