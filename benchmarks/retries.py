@@ -24,9 +24,6 @@ from benchmarks.calls import (
 from benchmarks.peers import Guard, load
 from benchmarks.rounds import Subject
 from resilience import System
-from resilience.core.guard import decorate
-from resilience.strategies.budget import Budgets
-from resilience.strategies.retries import RetryLayer
 
 ATTEMPTS = 3
 FIRST_SECONDS, MOST_SECONDS = 0.1, 5.0
@@ -121,7 +118,7 @@ def check(retrier: Retrier) -> None:
 
 def ours_retry(call: Any) -> Any:
     """Guard `call` with our retry, of a new system."""
-    return decorate(call, RetryLayer(Budgets(System().runtime), {"attempts": ATTEMPTS}))
+    return System().retry(ATTEMPTS)(call)
 
 
 def retry(retriers: Sequence[Retrier]) -> Group:

@@ -17,6 +17,9 @@ from resilience.parts import Parts
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
 Seconds = float | timedelta
 
+_LEFT_OUT: Any = object()
+"""What stands for an argument that was not given, so that `explain` can tell."""
+
 
 class Decorator(Protocol):
     """What gives back what it was put on, guarded: same type, same signature, same kind."""
@@ -149,7 +152,7 @@ class Decorators(Parts):
         jitter: float | str | None = "full",
         budget: float | None = 0.2,
     ) -> Decorator: ...
-    def retry(self, attempts: Any = 3, **options: Any) -> Any:
+    def retry(self, attempts: Any = _LEFT_OUT, **options: Any) -> Any:
         """Make a failed call again; `RetrySettings` says what each argument does.
 
         Args:
@@ -164,10 +167,11 @@ class Decorators(Parts):
         from resilience.strategies.retry_settings import RetrySettings
 
         if is_target(attempts):
-            return decorate(attempts, RetryLayer(self.budgets, {}))
-        options = options if attempts == 3 else {"attempts": attempts, **options}
+            return decorate(attempts, RetryLayer(self.retries, {}))
+        if attempts is not _LEFT_OUT:
+            options["attempts"] = attempts
         RetrySettings.of(options, "@retry")
-        return adding(lambda: RetryLayer(self.budgets, options))
+        return adding(lambda: RetryLayer(self.retries, options))
 
     def timeout(self, seconds: Seconds, *, name: str | None = None) -> Decorator:
         """Limit the time of each call.
@@ -176,7 +180,8 @@ class Decorators(Parts):
 
         Args:
             seconds: > 0.
-            name: what messages call it; default: the function's `module.qualname`.
+            name: what settings and messages call it; default: the name of the function's
+                circuit, or without one its `module.qualname`.
 
         Raises:
             ConfigurationError: a value out of range.
@@ -195,7 +200,7 @@ class Decorators(Parts):
     def bulkhead(
         self, limit: int = 25, *, max_wait: Seconds = 0.0, name: str | None = None
     ) -> Decorator: ...
-    def bulkhead(self, limit: Any = 25, *, name: str | None = None, **options: Any) -> Any:
+    def bulkhead(self, limit: Any = _LEFT_OUT, *, name: str | None = None, **options: Any) -> Any:
         """Let only so many calls run at once.
 
         Args:
@@ -212,7 +217,10 @@ class Decorators(Parts):
 
         if is_target(limit):
             return decorate(limit, BulkheadLayer(self.bulkheads, None, {}))
-        options = options if limit == 25 else {"limit": limit, **options}
+        if isinstance(limit, str):
+            raise ConfigurationError(f"@bulkhead({limit!r}): write @bulkhead(name={limit!r})")
+        if limit is not _LEFT_OUT:
+            options["limit"] = limit
         BulkheadSettings.of(options, "@bulkhead")
         return adding(lambda: BulkheadLayer(self.bulkheads, name, options))
 

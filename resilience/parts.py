@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from resilience.degradation.service import Degradation
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
-    from resilience.strategies.budget import Budgets
+    from resilience.strategies.retry_registry import Retries
 
 
 class Parts:
@@ -35,11 +35,11 @@ class Parts:
         return Circuits(self.runtime)
 
     @part
-    def budgets(self) -> Budgets:
-        """How many retries there may be, by the names of circuits."""
-        from resilience.strategies.budget import Budgets
+    def retries(self) -> Retries:
+        """The retries, and how many there may be, by the names of circuits."""
+        from resilience.strategies.retry_registry import Retries
 
-        return Budgets(self.runtime)
+        return Retries(self.runtime)
 
     @part
     def bulkheads(self) -> Bulkheads:
@@ -50,7 +50,7 @@ class Parts:
 
     @part
     def timeouts(self) -> Timeouts:
-        """What time limits share: the threads of sync code."""
+        """The time limits, by name, and the threads of sync code."""
         from resilience.limits.deadlines import Timeouts
 
         return Timeouts(self.runtime)

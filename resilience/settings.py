@@ -11,9 +11,14 @@ from typing import Any, ClassVar
 from resilience.circuits.settings import CircuitSettings
 from resilience.core.checks import flag, mapping, seconds, text
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
+from resilience.core.options import Options
 from resilience.core.section import Check, Section
 from resilience.degradation.settings import DegradationSettings
 from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.limits.deadlines import TimeoutSettings
+from resilience.limits.registry import BulkheadSettings
+from resilience.limits.settings import LimitsSettings
+from resilience.strategies.retry_settings import RetrySettings
 
 Path_ = tuple[str, ...]
 _PREFIX = "RESILIENCE__"
@@ -48,8 +53,22 @@ class WebSettings(Section):
     deadline_header: bool = True
 
 
-SECTIONS: dict[str, type[Section]] = {"degradation": DegradationSettings, "web": WebSettings}
+SECTIONS: dict[str, type[Section]] = {
+    "degradation": DegradationSettings,
+    "limits": LimitsSettings,
+    "web": WebSettings,
+}
 """The sections of the tree that are not by name, each a field of `Settings`."""
+
+BY_NAME: dict[str, tuple[str, type[Options]]] = {
+    "circuits": ("circuit", CircuitSettings),
+    "retries": ("retry", RetrySettings),
+    "timeouts": ("timeout", TimeoutSettings),
+    "bulkheads": ("bulkhead", BulkheadSettings),
+}
+"""The sections of the tree that are by name, each a field of `Settings`: what one of them is."""
+
+ByName = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,10 @@ class Settings:
 
     Args:
         circuits: `{circuit name: {setting: value}}`, settings as `@circuit` takes them.
+        retries: the same for `@retry`, by the circuit's name, or the function's without one.
+        timeouts: the same for `@timeout`, by its own name, else the circuit's or function's.
+        bulkheads: the same for `@bulkhead`, by its own name, else the function's.
+        limits: what timeouts and bulkheads share.
         degradation: when the app steps down by itself, and what is off then.
         web: what the web integrations add.
         origins: `{("circuits", name, setting): where the value came from}`, for `explain`.
@@ -67,16 +90,20 @@ class Settings:
         ConfigurationError: a value out of range; says the range.
     """
 
-    circuits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    circuits: ByName = field(default_factory=dict)
+    retries: ByName = field(default_factory=dict)
+    timeouts: ByName = field(default_factory=dict)
+    bulkheads: ByName = field(default_factory=dict)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
     degradation: DegradationSettings = field(default_factory=DegradationSettings)
     web: WebSettings = field(default_factory=WebSettings)
     origins: Mapping[Path_, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        mapping("circuits", self.circuits)
-        for name, options in self.circuits.items():
-            text("circuit name", name)
-            CircuitSettings.check(mapping(f"circuits.{name}", options), f"circuit {name!r}")
+        for section, (one, kind) in BY_NAME.items():
+            for name, options in mapping(section, getattr(self, section)).items():
+                text(f"{one} name", name)
+                kind.check(mapping(f"{section}.{name}", options), f"{one} {name!r}")
 
     @classmethod
     def of(cls, tree: Mapping[str, Any], origin: str = "settings") -> Settings:
@@ -128,7 +155,8 @@ class Settings:
         sections: dict[str, Any] = {
             name: section.of(tree.get(name, {})) for name, section in SECTIONS.items()
         }
-        return cls(circuits=tree.get("circuits", {}), origins=origins, **sections)
+        by_name = {name: tree.get(name, {}) for name in BY_NAME}
+        return cls(**by_name, **sections, origins=origins)
 
 
 def _leaves(tree: Any, path: Path_ = ()) -> list[Path_]:

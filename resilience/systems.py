@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from resilience.degradation.metrics import Measures
-    from resilience.degradation.registry import Overrides
     from resilience.healing.actions import ActionOptions
     from resilience.healing.healer import Healer
     from resilience.health.monitor import Health
@@ -142,7 +141,7 @@ class System(Decorators):
     ) -> None:
         """Put settings in force: all of them, or on an error none.
 
-        Circuits whose settings stay the same keep their state and counts.
+        What keeps its settings keeps its state and counts, too.
 
         Args:
             settings: `Settings`, or a dict of the same shape.
@@ -152,39 +151,29 @@ class System(Decorators):
         Raises:
             ConfigurationError: a setting is refused; those in force stay.
         """
+        from resilience.configuration import prepared, warn_of_unknown
         from resilience.settings import Settings
 
         made = settings if isinstance(settings, Settings) else Settings.of(settings, source)
         by_source = {**self._by_source, source: made}
-        degrade = self._degradation_checked(by_source)
-        self.circuits.override(_overrides(by_source, "circuits"))
-        degrade()
+        for commit in prepared(self, by_source):
+            commit()
         self._by_source, self._settings = by_source, made
-        self.circuits.warn_of_unknown(only_near=True)
+        warn_of_unknown(self, only_near=True)
 
-    def _degradation_checked(self, by_source: Mapping[str, Settings]) -> Callable[[], None]:
-        """Refuse what is wrong about degradation; return what puts it in force.
+    def warn_of_unknown(self) -> None:
+        """Warn of settings by name for what does not exist, now that all of the app is there."""
+        if self._by_source:
+            from resilience.configuration import warn_of_unknown
 
-        Raises:
-            ConfigurationError: a setting is refused.
-        """
-        from resilience.degradation.settings import DegradationSettings
-
-        merged = DegradationSettings()
-        for each in by_source.values():
-            merged = each.degradation.over(merged)
-        if merged == DegradationSettings() and not is_made(self, "degradation"):
-            return lambda: None
-        features = _overrides(by_source, "degradation", "features")
-        self.degradation.check(merged, features)
-        return lambda: self.degradation.configure(merged, features)
+            warn_of_unknown(self, only_near=False)
 
     # -- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to serve: run the background engine, warn of settings for unknown circuits."""
+        """Begin to serve: run the background engine, warn of settings for what does not exist."""
         self.stopping = False
-        self.circuits.warn_of_unknown()
+        self.warn_of_unknown()
         self.runtime.engine.ensure()
 
     def stop(self) -> None:
@@ -246,20 +235,6 @@ class System(Decorators):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def _overrides(by_source: Mapping[str, Settings], *path: str) -> Overrides:
-    """Return `{name: {setting: (value, where it came from)}}` of the tables at `path`."""
-    merged: dict[str, dict[str, tuple[Any, str]]] = {}
-    for source, settings in by_source.items():
-        tables: Any = settings
-        for each in path:
-            tables = getattr(tables, each)
-        for name, options in tables.items():
-            for setting, value in options.items():
-                origin = settings.origins.get((*path, name, setting), source)
-                merged.setdefault(name, {})[setting] = (value, origin)
-    return merged
 
 
 system = System()

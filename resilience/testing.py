@@ -91,8 +91,9 @@ def record_events(system: System = default_system) -> Iterator[list[Event]]:
 
 
 def reset(system: System = default_system) -> None:
-    """Close all circuits of `system` afresh, without orders, counts or keys."""
+    """Close all circuits of `system` afresh, without orders, counts or keys; fill all budgets."""
     system.circuits.reset()
+    system.retries.reset()
 
 
 @contextmanager

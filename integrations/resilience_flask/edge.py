@@ -59,7 +59,7 @@ class Edge:
         """Do what has to wait until all of the app is there; doing it twice at once is no harm."""
         handlers.outrank_catch_alls(self._app)
         self._state.met = True
-        self._state.system.circuits.warn_of_unknown()
+        self._state.system.warn_of_unknown()
 
     def _probe(self, environ: WSGIEnvironment) -> WSGIApplication | None:
         answer = endpoints.answer(

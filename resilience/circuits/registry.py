@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from threading import Lock
 from typing import Any
@@ -14,13 +13,12 @@ from resilience.circuits.breaker import Circuit
 from resilience.circuits.family import CircuitFamily
 from resilience.circuits.settings import CircuitSettings
 from resilience.core.checks import text
-from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean, near
+from resilience.core.names import did_you_mean
+from resilience.core.overrides import Given, Overrides
 from resilience.core.runtime import Homed, Runtime
-from resilience.errors import ConfigurationError, ConfigurationWarning
+from resilience.errors import ConfigurationError
 
 Options = Mapping[str, Any]
-Overrides = Mapping[str, Mapping[str, tuple[Any, str]]]
-"""`{circuit: {setting: (value, where it came from)}}`"""
 
 _NUMBERS = {field.name for field in fields(CircuitSettings)} - {"key"}
 
@@ -38,7 +36,7 @@ class Circuits(Homed):
         self._entries: dict[str, Circuit | CircuitFamily] = {}
         self._declared: dict[str, Options] = {}
         self._owners: dict[str, str] = {}
-        self._overrides: Overrides = {}
+        self._overrides = Overrides("circuit")
         self._lock = Lock()
         _registries.add(self)
 
@@ -110,23 +108,31 @@ class Circuits(Homed):
             entry.reconfigure(settings)
             return entry
 
-    def override(self, overrides: Overrides) -> None:
-        """Put settings by name in force, over what decorators say: all of them, or none.
+    def prepare(self, given: Given) -> Callable[[], None]:
+        """Return what puts settings by name in force, over what decorators say.
 
         Raises:
-            UnknownSettingError, ConfigurationError: names circuit and setting; nothing changed.
+            UnknownSettingError, ConfigurationError: names circuit and setting.
         """
+        overrides = Overrides("circuit", given)
+        for name, options in overrides:
+            CircuitSettings.check(options, f"circuit {name!r}")
         with self._lock:
-            for name, options in overrides.items():
-                CircuitSettings.check(_values(options), f"circuit {name!r}")
             effective = {
                 name: self._effective(name, self._declared.get(name, {}), overrides)
                 for name in self._entries
             }
-            self._overrides = overrides
-            for name, settings in effective.items():
-                if self._entries[name].settings != settings:
-                    self._entries[name].reconfigure(settings)
+
+        def commit() -> None:
+            with self._lock:
+                self._overrides = overrides
+                for name, entry in self._entries.items():
+                    settings = effective.get(name)  # none: it was made meanwhile
+                    settings = settings or self._effective(name, self._declared.get(name, {}))
+                    if entry.settings != settings:
+                        entry.reconfigure(settings)
+
+        return commit
 
     def warn_of_unknown(self, *, only_near: bool = False) -> None:
         """Warn of settings for circuits that do not exist.
@@ -134,27 +140,15 @@ class Circuits(Homed):
         Args:
             only_near: leave out names that resemble no circuit: those may be yet to come.
         """
-        known = list(self._entries)
-        meant = {setting for name in known for setting in (name, as_variable(name).lower())}
-        for name in self._overrides:
-            if name not in meant and (near(name, known) or not only_near):
-                warnings.warn(
-                    f"settings for circuit {name!r}, which does not exist"
-                    f"{did_you_mean(name, known)}",
-                    ConfigurationWarning,
-                    stacklevel=3,
-                )
+        self._overrides.warn_of_unknown(list(self._entries), only_near=only_near)
 
     def origins(self, name: str) -> dict[str, tuple[Any, str]]:
         """Return `{setting: (value in force, where it came from)}` of a circuit."""
-        settings = self._entries[name].settings
-        declared, overridden = self._declared.get(name, {}), _over(self._overrides, name)
-        found = {}
-        for field in sorted(_NUMBERS):
-            source = "decorator" if field in declared else "default"
-            source = overridden[field][1] if field in overridden else source
-            found[field] = (getattr(settings, field), source)
-        return found
+        settings, declared = self._entries[name].settings, self._declared.get(name, {})
+        return {
+            field: (getattr(settings, field), self._overrides.source(name, field, declared))
+            for field in sorted(_NUMBERS)
+        }
 
     def refresh(self) -> None:
         """Let every circuit see that the system's guards were switched on or off."""
@@ -203,8 +197,8 @@ class Circuits(Homed):
     def _effective(
         self, name: str, options: Options, overrides: Overrides | None = None
     ) -> CircuitSettings:
-        over = _over(self._overrides if overrides is None else overrides, name)
-        return CircuitSettings.of({**options, **_values(over)}, f"circuit {name!r}")
+        over = (self._overrides if overrides is None else overrides).over(name, options)
+        return CircuitSettings.of(over, f"circuit {name!r}")
 
     def _check_same(self, name: str, options: Options) -> None:
         before = self._declared[name]
@@ -215,17 +209,6 @@ class Circuits(Homed):
             f"circuit {name!r} is described{where} with {_shown(before)}, "
             f"and here with {_shown(options)}: give both the same arguments, or another name"
         )
-
-
-def _over(overrides: Overrides, name: str) -> Mapping[str, tuple[Any, str]]:
-    """Return a circuit's overrides; the environment names it as far as variables can spell."""
-    spelled = overrides.get(as_variable(name).lower(), {})
-    from_environment = {key: value for key, value in spelled.items() if value[1] == ENVIRONMENT}
-    return {**overrides.get(name, {}), **from_environment}
-
-
-def _values(options: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
-    return {name: value for name, (value, _) in options.items()}
 
 
 def _shown(options: Options) -> str:

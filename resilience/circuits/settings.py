@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from resilience.core.checks import duration, function, number, seconds, share, whole
+from resilience.core.checks import duration, factor, function, number, seconds, share, whole
 from resilience.core.classify import Matcher, as_matcher
-from resilience.core.names import did_you_mean
-from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.core.options import Check, Options
+from resilience.errors import ConfigurationError
 
 Key = Callable[..., Hashable]
 
+_NEVER_ABOVE = (
+    ("success_threshold", "half_open_calls"),
+    ("failure_threshold", "window_calls"),
+    ("min_calls", "window_calls"),
+)
+
+
+def _above_zero_share(setting: str, value: Any) -> float:
+    return number(setting, value, above=0.0, most=1.0)
+
 
 @dataclass(frozen=True, slots=True)
-class CircuitSettings:
+class CircuitSettings(Options):
     """When a circuit opens, how long it stays open, and how it comes back.
 
     Args:
@@ -46,6 +56,39 @@ class CircuitSettings:
         ConfigurationError: a value is out of its range; says which, and the range.
     """
 
+    CHECKS: ClassVar[Mapping[str, Check]] = {
+        "failure_threshold": whole,
+        "failure_rate": share,
+        "min_calls": whole,
+        "window": seconds,
+        "window_calls": whole,
+        "slow_call_duration": duration,
+        "slow_call_rate": _above_zero_share,
+        "reset_timeout": seconds,
+        "reset_timeout_multiplier": factor,
+        "reset_timeout_max": seconds,
+        "half_open_calls": whole,
+        "success_threshold": whole,
+        "half_open_timeout": seconds,
+        "ramp": duration,
+        "on": as_matcher,
+        "ignore": as_matcher,
+        "on_result": function,
+        "key": function,
+        "max_keys": whole,
+    }
+    OPTIONAL: ClassVar[frozenset[str]] = frozenset(
+        {
+            "min_calls",
+            "window_calls",
+            "slow_call_duration",
+            "half_open_timeout",
+            "on_result",
+            "key",
+        }
+    )
+    ONLY_THERE: ClassVar[Mapping[str, str]] = {"key": "@circuit"}
+
     failure_threshold: int = 5
     failure_rate: float = 0.5
     min_calls: int | None = None
@@ -66,14 +109,6 @@ class CircuitSettings:
     key: Key | None = None
     max_keys: int = 1000
 
-    def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            value = getattr(self, name)
-            if value is not None or name not in _OPTIONAL:
-                # Frozen: what a check returns is the value in its own type (list -> tuple).
-                object.__setattr__(self, name, check(name, value))
-        _check_together({name: getattr(self, name) for name in _CHECKS})
-
     @property
     def calls_to_judge(self) -> int:
         """Calls in the window from which rates are judged."""
@@ -84,92 +119,12 @@ class CircuitSettings:
         """Seconds that a trial call keeps its place."""
         return self.reset_timeout if self.half_open_timeout is None else self.half_open_timeout
 
-    @classmethod
-    def of(cls, options: Mapping[str, Any], subject: str = "circuit") -> CircuitSettings:
-        """Return settings with `options` over the defaults.
-
-        Raises:
-            UnknownSettingError: an option has no such name; says near names.
-            ConfigurationError: a value is out of range.
-        """
-        cls._check_names(options, subject)
-        try:
-            return cls(**options)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{subject}: {error}") from None
-
-    @classmethod
-    def check(cls, options: Mapping[str, Any], subject: str) -> None:
-        """Refuse what is wrong in `options` whatever the circuit's decorator says.
-
-        Raises:
-            UnknownSettingError: an option has no such name; says near names.
-            ConfigurationError: a value is out of range, or does not fit another one given.
-        """
-        cls._check_names(options, subject)
-        if "key" in options:
-            raise ConfigurationError(f"{subject}: key= can only be given to @circuit")
-        try:
-            for name, value in options.items():
-                if value is not None or name not in _OPTIONAL:
-                    _CHECKS[name](name, value)
-            _check_together(options)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{subject}: {error}") from None
-
-    @classmethod
-    def _check_names(cls, options: Mapping[str, Any], subject: str) -> None:
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise UnknownSettingError(
-                    f"{subject}: unknown setting {name!r}{did_you_mean(name, known)}"
+    @staticmethod
+    def check_together(given: Mapping[str, Any]) -> None:
+        """Refuse what could never be reached."""
+        for name, limit_name in _NEVER_ABOVE:
+            value, limit = given.get(name), given.get(limit_name)
+            if value is not None and limit is not None and value > limit:
+                raise ConfigurationError(
+                    f"{name}={value} is above {limit_name}={limit}: it could never be reached"
                 )
-
-
-def _above_zero_share(setting: str, value: Any) -> float:
-    return number(setting, value, above=0.0, most=1.0)
-
-
-def _factor(setting: str, value: Any) -> float:
-    return number(setting, value, least=1.0)
-
-
-def _check_together(given: Mapping[str, Any]) -> None:
-    for name, limit_name in _NEVER_ABOVE:
-        value, limit = given.get(name), given.get(limit_name)
-        if value is not None and limit is not None and value > limit:
-            raise ConfigurationError(
-                f"{name}={value} is above {limit_name}={limit}: it could never be reached"
-            )
-
-
-_NEVER_ABOVE = (
-    ("success_threshold", "half_open_calls"),
-    ("failure_threshold", "window_calls"),
-    ("min_calls", "window_calls"),
-)
-_OPTIONAL = {
-    "min_calls", "window_calls", "slow_call_duration", "half_open_timeout", "on_result", "key",
-}  # fmt: skip
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "failure_threshold": whole,
-    "failure_rate": share,
-    "min_calls": whole,
-    "window": seconds,
-    "window_calls": whole,
-    "slow_call_duration": duration,
-    "slow_call_rate": _above_zero_share,
-    "reset_timeout": seconds,
-    "reset_timeout_multiplier": _factor,
-    "reset_timeout_max": seconds,
-    "half_open_calls": whole,
-    "success_threshold": whole,
-    "half_open_timeout": seconds,
-    "ramp": duration,
-    "on": as_matcher,
-    "ignore": as_matcher,
-    "on_result": function,
-    "key": function,
-    "max_keys": whole,
-}

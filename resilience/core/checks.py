@@ -49,6 +49,11 @@ def share(setting: str, value: Any) -> float:
     return number(setting, value, most=1.0)
 
 
+def factor(setting: str, value: Any) -> float:
+    """Return `value` if it is a factor of growth, >= 1."""
+    return number(setting, value, least=1.0)
+
+
 def seconds(setting: str, value: Any) -> float:
     """Return `value` if it is a duration above 0 s (a number, or a `timedelta`)."""
     return number(setting, _in_seconds(value), above=0.0)

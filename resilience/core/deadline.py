@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar, Token
 
 from resilience.clock import Clock
@@ -59,4 +60,5 @@ def resume(deadline: Deadline) -> Token[Deadline | None]:
 
 def end(token: Token[Deadline | None]) -> None:
     """Return to the deadline that `begin` or `resume` found."""
-    _current.reset(token)
+    with suppress(ValueError):  # a dropped coroutine is closed in another context, with its own
+        _current.reset(token)

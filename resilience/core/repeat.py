@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial
 from types import CodeType, CoroutineType, FrameType
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from resilience.clock import Clock
 from resilience.core import deadline
 from resilience.core.beginning import beginning, beginning_async
 from resilience.core.coroutines import awaited, awaiting
+from resilience.errors import Rejected
 
 log = logging.getLogger("resilience")
 
@@ -56,6 +57,14 @@ class Course(Protocol):
     """
 
     wait: float
+
+    def goes_on(self, error: Exception) -> bool:
+        """Hear that an attempt raised what is tried again; tell whether there is another one."""
+        ...
+
+    def goes_on_after(self, result: Any) -> bool:
+        """Hear that an attempt's result was refused; tell whether there is another one."""
+        ...
 
     def failed(self, error: Exception) -> bool:
         """Hear that an attempt raised; tell whether there is to be another one."""
@@ -93,6 +102,10 @@ class Plan(Protocol):
         """False: every call is made once."""
         ...
 
+    def retries(self, error: Exception) -> bool:
+        """Tell whether this is an error after which to try again."""
+        ...
+
     def refuses(self, result: Any) -> bool:
         """Tell whether what was returned is as bad as a failure."""
         ...
@@ -110,38 +123,50 @@ _outer: set[CodeType] = set()  # of functions that repeat, as frames show it
 
 def repeat_sync(plan: Plan, call: Call) -> Call:
     """Return `call` with its failures tried again."""
-    meter, judges, coroutine = plan.meter, plan.judges, CoroutineType
+    meter, coroutine = plan.meter, CoroutineType
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        limit = None if plan.timeout is None else _begin(plan)
         try:
-            result = call(*args, **kwargs)
-        except Exception as error:
-            if (course := _failed(plan, error, sys._getframe(1))) is None:
-                raise
-            _close(error)
-        else:
-            if type(result) is coroutine:
-                return repeat_async(plan, awaiting(call, result))(*args, **kwargs)
-            if not judges or (course := _refused(plan, result, sys._getframe(1))) is None:
-                if not next(meter.tick) & SELDOM:
-                    meter.look(plan.clock.monotonic())
-                return result
-            _close(result)
-        # Outside of the `except`: the next error is not to carry this one as its context.
-        return _again(plan, course, call, args, kwargs)
+            try:
+                result = call(*args, **kwargs)
+            except Exception as error:
+                if (course := _failed(plan, error, sys._getframe(1))) is None:
+                    raise
+                _close(error)
+            else:
+                if type(result) is not coroutine and not plan.judges and next(meter.tick) & SELDOM:
+                    return result
+                return _judged(plan, call, result, args, kwargs)
+            # Outside of the `except`: the next error is not to carry this one as its context.
+            return _again(plan, course, call, args, kwargs)
+        finally:
+            if limit is not None:
+                deadline.end(limit)
 
     _outer.add(guarded.__code__)
-    return guarded if plan.timeout is None else _limited_sync(plan, plan.timeout, guarded)
+    return guarded
+
+
+def _judged(plan: Plan, call: Call, result: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Return the first attempt's result if it is good, else that of the further ones."""
+    if type(result) is CoroutineType:
+        return repeat_async(plan, awaiting(call, result))(*args, **kwargs)
+    if (course := _refused(plan, result, sys._getframe(2))) is None:
+        return result
+    _close(result)
+    return _again(plan, course, call, args, kwargs)
 
 
 def repeat_async(plan: Plan, call: Call) -> Call:
     """Return the coroutine function `call` with its failures tried again."""
-    meter, judges, inside, enter = plan.meter, plan.judges, _scope.get, _scope.set
+    meter, inside, enter = plan.meter, _scope.get, _scope.set
 
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         if inside():
             return await call(*args, **kwargs)
         enter(scope := [True])
+        limit = None if plan.timeout is None else _begin(plan)
         try:
             try:
                 result = await call(*args, **kwargs)
@@ -150,19 +175,32 @@ def repeat_async(plan: Plan, call: Call) -> Call:
                     raise
                 await _close_async(error)
             else:
-                if (
-                    not judges
-                    or (course := _refused(plan, result, sys._getframe(1), scope)) is None
-                ):
-                    if not next(meter.tick) & SELDOM:
-                        meter.look(plan.clock.monotonic())
+                if not plan.judges and next(meter.tick) & SELDOM:
                     return result
-                await _close_async(result)
+                return await _judged_async(plan, scope, call, result, args, kwargs)
             return await _again_async(plan, course, call, args, kwargs)
         finally:
             scope.clear()
+            if limit is not None:
+                deadline.end(limit)
 
-    return guarded if plan.timeout is None else _limited_async(plan, plan.timeout, guarded)
+    return guarded
+
+
+async def _judged_async(  # noqa: PLR0917 - what `repeat_async` has in hand
+    plan: Plan, scope: Scope, call: Call, result: Any, args: Args, kwargs: Kwargs
+) -> Any:
+    """Return the first attempt's result if it is good, else that of the further ones."""
+    if (course := _refused(plan, result, sys._getframe(2), scope)) is None:
+        return result
+    await _close_async(result)
+    return await _again_async(plan, course, call, args, kwargs)
+
+
+def _begin(plan: Plan) -> Token[deadline.Deadline | None] | None:
+    """Set the deadline over all attempts of a call; returns what ends it."""
+    seconds = plan.timeout
+    return deadline.begin(seconds, plan.clock) if seconds is not None and plan.active else None
 
 
 def repeat_generator(plan: Plan, call: Call) -> Call:
@@ -179,24 +217,27 @@ def _failed(
     plan: Plan, error: Exception, caller: FrameType | None, own: Scope | None = None
 ) -> Course | None:
     """Count a call whose first attempt raised; return its course if there is another attempt."""
+    if isinstance(error, Rejected):
+        return None  # nobody was called: there is nothing to count, and nothing to try again
     _count(plan)
-    if not plan.active or _is_inside(caller, own):
+    if not plan.active or not plan.retries(error) or _is_inside(caller, own):
         return None
     course = plan.begin()
-    return course if course.failed(error) else None
+    return course if course.goes_on(error) else None
 
 
 def _refused(
     plan: Plan, result: Any, caller: FrameType | None, own: Scope | None = None
 ) -> Course | None:
-    """Return the course of a call whose first result is refused, if there is another attempt."""
+    """Return the course of a call that returned, if its result is refused and it is made again."""
+    plan.meter.look(plan.clock.monotonic())
+    if not plan.judges:  # it was counted already
+        return None
+    next(plan.meter.tick)
     if not plan.active or not plan.refuses(result) or _is_inside(caller, own):
         return None
     course = plan.begin()
-    if not course.returned(result):
-        return None
-    _count(plan)
-    return course
+    return course if course.goes_on_after(result) else None
 
 
 def _count(plan: Plan) -> None:
@@ -258,36 +299,6 @@ async def _again_async(plan: Plan, course: Course, call: Call, args: Args, kwarg
             if not course.returned(result):
                 return result
             await _close_async(result)
-
-
-def _limited_sync(plan: Plan, seconds: float, call: Call) -> Call:
-    """Return `call` with a deadline over all its attempts."""
-
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not plan.active:
-            return call(*args, **kwargs)
-        token = deadline.begin(seconds, plan.clock)
-        try:
-            return call(*args, **kwargs)
-        finally:
-            deadline.end(token)
-
-    return guarded
-
-
-def _limited_async(plan: Plan, seconds: float, call: Call) -> Call:
-    """Return the coroutine function `call` with a deadline over all its attempts."""
-
-    async def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not plan.active:
-            return await call(*args, **kwargs)
-        token = deadline.begin(seconds, plan.clock)
-        try:
-            return await call(*args, **kwargs)
-        finally:
-            deadline.end(token)
-
-    return guarded
 
 
 def _close(discarded: Any) -> None:

@@ -21,6 +21,7 @@ from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from resilience.core.items import relayed
+from resilience.core.resumed import Resumed
 from resilience.errors import DecorationError
 
 Call = Callable[..., Any]
@@ -126,29 +127,9 @@ def replace_generator(layer: Substitute, call: Call) -> Call:
             if not layer.handles(error):
                 raise
             return (yield from _answer(layer, error, args, kwargs, _begun))
-        return (yield from _Resumed(items, first))
+        return (yield from Resumed(items, first))
 
     return guarded
-
-
-class _Resumed(Generator[Any, Any, Any]):
-    """A generator whose first item was taken already, and is given again."""
-
-    def __init__(self, items: Generator[Any, Any, Any], first: Any) -> None:
-        self._items = items
-        self._first: tuple[Any, ...] = (first,)
-
-    def send(self, value: Any) -> Any:
-        if self._first:
-            (first,), self._first = self._first, ()
-            return first
-        return self._items.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._items.throw(*error)
-
-    def close(self) -> None:
-        self._items.close()
 
 
 def _begun(answer: Iterable[Any]) -> Iterator[Any]:
@@ -158,7 +139,7 @@ def _begun(answer: Iterable[Any]) -> Iterator[Any]:
         first = next(items)
     except StopIteration as end:
         return _ended(end.value)
-    return _Resumed(items, first) if isinstance(items, Generator) else chain((first,), items)
+    return Resumed(items, first) if isinstance(items, Generator) else chain((first,), items)
 
 
 def _ended(value: Any) -> Generator[Any, Any, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from contextvars import Token
 
 from resilience.core import deadline
@@ -65,11 +64,11 @@ class TimeLimit:
 
     Args:
         name: what it is known by.
-        seconds: > 0.
+        seconds: > 0; may be changed at any time, for calls that have not begun.
         runtime: its system's clock, and whether guards are on.
     """
 
-    __slots__ = ("_pace", "_runtime", "name", "seconds")
+    __slots__ = ("__weakref__", "_pace", "_runtime", "name", "seconds")
 
     def __init__(self, name: str, seconds: float, runtime: Runtime) -> None:
         self.name = name
@@ -93,12 +92,6 @@ class TimeLimit:
         assert by is not None
         allowance = Allowance(self.name, seconds, by, self._pace)
         if allowance.left() <= 0.0:
-            leave(entry)
+            deadline.end(entry)
             raise allowance.not_begun()
         return allowance, entry
-
-
-def leave(entry: Entry) -> None:
-    """Return to the deadline in force before."""
-    with suppress(ValueError):  # a dropped coroutine is closed in another context, with its own
-        deadline.end(entry)

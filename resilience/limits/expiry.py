@@ -6,7 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from resilience.limits.allowance import TimeLimit, leave
+from resilience.core import deadline
+from resilience.limits.allowance import TimeLimit
 from resilience.limits.pace import GLANCE, nap
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Expiry:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        leave(self._entry)
+        deadline.end(self._entry)
         ours = self._fired and self._uncancelled()
         self._task = None
         if error is None:

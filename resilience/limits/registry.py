@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from resilience.core.checks import duration, text, whole
 from resilience.core.names import did_you_mean, shown
+from resilience.core.options import Check, Options
+from resilience.core.overrides import Given, Overrides
 from resilience.core.runtime import Homed, Runtime
-from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.errors import ConfigurationError
 from resilience.limits.bulkheads import Bulkhead
 
-Options = Mapping[str, Any]
+Told = Mapping[str, Any]
+"""What a decorator was given: `{setting: value}`."""
 
 
 @dataclass(frozen=True, slots=True)
-class BulkheadSettings:
+class BulkheadSettings(Options):
     """What a bulkhead is told.
 
     Args:
@@ -30,29 +33,10 @@ class BulkheadSettings:
         ConfigurationError: a value out of range.
     """
 
+    CHECKS: ClassVar[Mapping[str, Check]] = {"limit": whole, "max_wait": duration}
+
     limit: int = 25
-    max_wait: Any = 0.0
-
-    def __post_init__(self) -> None:
-        whole("limit", self.limit)
-        object.__setattr__(self, "max_wait", duration("max_wait", self.max_wait))
-
-    @classmethod
-    def of(cls, options: Options, owner: str) -> BulkheadSettings:
-        """Return settings with `options` over the defaults.
-
-        Raises:
-            UnknownSettingError, ConfigurationError: names `owner` and the setting.
-        """
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                meant = did_you_mean(name, known)
-                raise UnknownSettingError(f"{owner}: unknown setting {name!r}{meant}")
-        try:
-            return cls(**options)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{owner}: {error}") from None
+    max_wait: float = 0.0
 
 
 class Bulkheads(Homed):
@@ -65,8 +49,9 @@ class Bulkheads(Homed):
         super().__init__()
         self._runtime = runtime
         self._entries: dict[str, Bulkhead] = {}
-        self._declared: dict[str, Options] = {}
+        self._declared: dict[str, Told] = {}
         self._owners: dict[str, str] = {}
+        self._overrides = Overrides("bulkhead")
         self._lock = Lock()
         _registries.add(self)
 
@@ -101,9 +86,9 @@ class Bulkheads(Homed):
             return self.declare(name, options)
         text("bulkhead name", name)
         with self._lock:
-            return self._entries.get(name) or self._make(name, BulkheadSettings())
+            return self._entries.get(name) or self._make(name, {})
 
-    def declare(self, name: str, options: Options, owner: str | None = None) -> Bulkhead:
+    def declare(self, name: str, options: Told, owner: str | None = None) -> Bulkhead:
         """Return the bulkhead that a decorator describes, made now if it is new.
 
         Args:
@@ -121,20 +106,49 @@ class Bulkheads(Homed):
             if before is None or BulkheadSettings(**before) != settings:
                 if before is not None and not self._is_again(name, owner):
                     raise self._clash(name, before, options)
-                self._make(name, settings)
+                self._make(name, options)
             if owner is not None:
                 self._owners.setdefault(name, owner)
             self._declared[name] = dict(options)
             return self._entries[name]
 
+    def prepare(self, given: Given) -> Callable[[], None]:
+        """Return what puts settings by name in force, over what decorators say.
+
+        Bulkheads whose settings stay the same keep the size that an operator gave them.
+
+        Raises:
+            UnknownSettingError, ConfigurationError: names bulkhead and setting.
+        """
+        overrides = Overrides("bulkhead", given)
+        for name, options in overrides:
+            BulkheadSettings.check(options, f"bulkhead {name!r}")
+
+        def commit() -> None:
+            with self._lock:
+                before, self._overrides = self._overrides, overrides
+                for name, entry in self._entries.items():
+                    settings = self._effective(name)
+                    if settings != self._effective(name, before):
+                        entry.reconfigure(settings.limit, settings.max_wait)
+
+        return commit
+
+    def warn_of_unknown(self, *, only_near: bool = False) -> None:
+        """Warn of settings for bulkheads that do not exist.
+
+        Args:
+            only_near: leave out names that resemble no bulkhead: those may be yet to come.
+        """
+        self._overrides.warn_of_unknown(list(self._entries), only_near=only_near)
+
     def origins(self, name: str) -> dict[str, tuple[Any, str]]:
         """Return `{setting: (value in force, where it came from)}` of a bulkhead."""
         bulkhead, declared = self._entries[name], self._declared.get(name, {})
-        asked = BulkheadSettings(**declared)
-        found = {}
-        for setting in ("limit", "max_wait"):
+        asked, found = self._effective(name), {}
+        for setting in BulkheadSettings.CHECKS:
             value = getattr(bulkhead, setting)
-            source = "decorator" if setting in declared else "default"
+            source = self._overrides.source(name, setting, declared)
             found[setting] = (value, source if value == getattr(asked, setting) else "operator")
         return found
 
@@ -144,8 +158,10 @@ class Bulkheads(Homed):
         for bulkhead in self:
             bulkhead.after_fork()
 
-    def _make(self, name: str, settings: BulkheadSettings) -> Bulkhead:
-        """Return the bulkhead with these settings in force, new if there is none."""
+    def _make(self, name: str, options: Told) -> Bulkhead:
+        """Return the bulkhead of that name with its settings in force, new if there is none."""
+        over = self._overrides.over(name, options)
+        settings = BulkheadSettings.of(over, f"bulkhead {name!r}")
         entry = self._entries.get(name)
         if entry is None:
             entry = Bulkhead(name, settings.limit, settings.max_wait, self._runtime)
@@ -154,10 +170,16 @@ class Bulkheads(Homed):
             entry.reconfigure(settings.limit, settings.max_wait)
         return entry
 
+    def _effective(self, name: str, overrides: Overrides | None = None) -> BulkheadSettings:
+        over = self._overrides if overrides is None else overrides
+        return BulkheadSettings.of(
+            over.over(name, self._declared.get(name, {})), f"bulkhead {name!r}"
+        )
+
     def _is_again(self, name: str, owner: str | None) -> bool:
         return owner is not None and owner == self._owners.get(name) and "<lambda>" not in owner
 
-    def _clash(self, name: str, before: Options, options: Options) -> ConfigurationError:
+    def _clash(self, name: str, before: Told, options: Told) -> ConfigurationError:
         where = f" by {self._owners[name]}" if name in self._owners else ""
         return ConfigurationError(
             f"bulkhead {name!r} is described{where} with {_listed(before)}, "
@@ -165,7 +187,7 @@ class Bulkheads(Homed):
         )
 
 
-def _listed(options: Options) -> str:
+def _listed(options: Told) -> str:
     return ", ".join(f"{name}={shown(value)}" for name, value in options.items()) or "defaults"
 
 

@@ -9,7 +9,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from resilience.limits.allowance import Allowance, TimeLimit, leave
+from resilience.core import deadline
+from resilience.limits.allowance import Allowance, TimeLimit
 from resilience.limits.workers import Job, Workers
 
 Items = Generator[Any, Any, Any]
@@ -54,7 +55,7 @@ class _Run:
             try:
                 self.result = act(items)
             finally:
-                leave(entry)
+                deadline.end(entry)
         except BaseException as error:  # everything: it is the reader's
             self.error = error
         return self.error is not None
@@ -117,7 +118,7 @@ class TimedItems(Generator[Any, Any, Any]):
         run = self._run
         try:
             allowance, entry = self._limit.begin(self._left)
-            leave(entry)
+            deadline.end(entry)
             run.act, run.seconds = act, allowance.left()
             self._wait(allowance)
             if run.error is None and allowance.left() <= 0.0:

@@ -8,9 +8,10 @@ from functools import partial
 from types import CoroutineType
 from typing import Any
 
+from resilience.core import deadline
 from resilience.core.items import relayed
 from resilience.errors import DeadlineExceededError
-from resilience.limits.allowance import Allowance, TimeLimit, leave
+from resilience.limits.allowance import Allowance, TimeLimit
 from resilience.limits.expiry import Expiry
 from resilience.limits.stepping import TimedItems
 from resilience.limits.workers import Workers
@@ -29,7 +30,7 @@ def timed_sync(limit: TimeLimit, workers: Workers, call: Call) -> Call:
         try:
             context = copy_context()
         finally:
-            leave(entry)
+            deadline.end(entry)
         result = workers.run(partial(context.run, call, *args, **kwargs), allowance)
         if type(result) is CoroutineType:
             return _finish(limit, allowance, result)

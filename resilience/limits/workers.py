@@ -140,6 +140,13 @@ class Workers:
         self.most = most
         self.reset()
 
+    def resize(self, most: int) -> None:
+        """Let `most`, >= 1, work at once: more from now on; fewer as those that work end."""
+        with self._lock:
+            self.most = most
+            fresh = self._assign()
+        _start(fresh, self)
+
     def reset(self) -> None:
         """Begin anew: in a forked child none of the threads exists."""
         self._lock = threading.Lock()

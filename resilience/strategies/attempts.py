@@ -25,22 +25,37 @@ class RetryPlan:
 
     Args:
         runtime: its system's clock, chance and events.
-        settings: when to try again.
         component: what its events are about.
         budget: what its retries draw on.
+        settings: when to try again.
     """
 
-    __slots__ = ("_least", "_runtime", "component", "judges", "meter", "settings", "timeout")
+    __slots__ = (
+        "__weakref__",
+        "_least",
+        "_runtime",
+        "component",
+        "judges",
+        "meter",
+        "settings",
+        "timeout",
+        "waits",
+    )
 
     def __init__(
-        self, runtime: Runtime, settings: RetrySettings, component: str, budget: Budget
+        self, runtime: Runtime, component: str, budget: Budget, settings: RetrySettings
     ) -> None:
         self._runtime = runtime
-        self.settings = settings
         self.component = component
         self.meter = budget
+        self.reconfigure(settings)
+
+    def reconfigure(self, settings: RetrySettings) -> None:
+        """Put settings in force: calls that have begun keep the waits they began with."""
+        self.settings = settings
         self.timeout = settings.timeout
         self.judges = settings.on_result is not None
+        self.waits = settings.waits
         # One call alone may always use all its attempts.
         self._least = max(LEAST, settings.attempts - 1)
 
@@ -91,37 +106,45 @@ class RetryCourse:
     def __init__(self, plan: RetryPlan, runtime: Runtime) -> None:
         self._plan = plan
         self._runtime = runtime
-        self._delays = plan.settings.waits.delays(runtime.random)
+        self._delays = plan.waits.delays(runtime.random)
         self._earlier: deque[_Note] = deque(maxlen=MOST_NOTES)
         self.attempt = 1  # the one that was made last
         self.wait = 0.0
 
+    def goes_on(self, error: Exception) -> bool:
+        """Tell whether there is another attempt after an error that is tried again."""
+        wait = self._next_wait(error)
+        if wait is not None:
+            self._told(wait, _described(error), type(error).__name__)
+        return wait is not None
+
     def failed(self, error: Exception) -> bool:
         """Tell whether there is another attempt; if not, write the earlier ones on the error."""
-        what = _described(error)
-        if self._plan.retries(error) and self._goes_on(error, what, type(error).__name__):
+        if self._plan.retries(error) and self.goes_on(error):
             return True
         self._write_notes(error)
         return False
 
     def returned(self, result: Any) -> bool:
         """Tell whether there is another attempt after this result."""
-        if not self._plan.refuses(result):
-            return False
-        what = f"on_result refused {_named(type(result))}"
-        return self._goes_on(result, what, None)
+        return self._plan.refuses(result) and self.goes_on_after(result)
 
-    def _goes_on(self, source: Any, what: str, error: str | None) -> bool:
-        wait = self._next_wait(source)
-        if wait is None:
-            return False
-        told = f"attempt {self.attempt} failed: {what}; next after {wait:.3g} s"
-        self._earlier.append(_Note(told))
+    def goes_on_after(self, result: Any) -> bool:
+        """Tell whether there is another attempt after a result that was refused."""
+        wait = self._next_wait(result)
+        if wait is not None:
+            self._told(wait, f"on_result refused {_named(type(result))}", None)
+        return wait is not None
+
+    def _told(self, wait: float, what: str, error: str | None) -> None:
+        """Say that there is another attempt after `wait` seconds, and why."""
+        self._earlier.append(
+            _Note(f"attempt {self.attempt} failed: {what}; next after {wait:.3g} s")
+        )
         data = {"attempt": self.attempt, "delay": wait, "error": error}
         self._runtime.bus.emit(signals.retry_scheduled, self._plan.component, data)
         self.attempt += 1
         self.wait = wait
-        return True
 
     def _next_wait(self, source: Any) -> float | None:
         """Return the seconds to wait; None where there is no further attempt."""

@@ -12,10 +12,10 @@ from resilience.core.classify import Matcher
 from resilience.core.guard import Guard
 from resilience.core.kinds import Kind
 from resilience.core.names import shown
-from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
 from resilience.strategies.attempts import RetryPlan
-from resilience.strategies.budget import Budget, Budgets
+from resilience.strategies.budget import Budget
+from resilience.strategies.retry_registry import Retries
 from resilience.strategies.retry_settings import RetrySettings
 
 P = ParamSpec("P")
@@ -34,50 +34,45 @@ class RetryLayer:
     """Makes a function's failed calls again.
 
     Args:
-        budgets: those of its system.
+        retries: those of its system.
         options: the settings of `RetrySettings`.
 
     Raises:
         UnknownSettingError, ConfigurationError: an option is refused.
     """
 
-    __slots__ = ("_budgets", "_options", "settings")
+    __slots__ = ("_options", "_plan", "_retries")
 
     role = "retry"
 
-    def __init__(self, budgets: Budgets, options: Mapping[str, Any]) -> None:
-        self._budgets = budgets
+    def __init__(self, retries: Retries, options: Mapping[str, Any]) -> None:
+        RetrySettings.of(options, "@retry")
+        self._retries = retries
         self._options = options
-        self.settings = RetrySettings.of(options, "@retry")
+        self._plan: RetryPlan | None = None
 
     def attach(self, guard: Guard) -> None:
         """Refuse what can never be reached."""
-        if self.settings.on_result and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+        if self._options.get("on_result") and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
             raise ConfigurationError(
                 f"on_result on the {guard.kind.value} {guard.name}: its items are not judged; "
                 f"leave it out"
             )
-        one = getattr(guard.layer("timeout"), "seconds", None)
-        total = self.settings.timeout
-        if one is not None and total is not None and one > total:
-            raise ConfigurationError(
-                f"{guard.name}: @timeout({one:g}) for one attempt is above "
-                f"@retry(timeout={total:g}) for all of them"
-            )
 
     def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
         """Return `call` with its failures tried again."""
-        name = guard.component
-        plan = RetryPlan(self._budgets.runtime, self.settings, name, self._budgets.of(name))
-        return _SHELLS[guard.kind](plan, call)
+        limit = getattr(guard.layer("timeout"), "limit", None)  # it is further in: it has its own
+        self._plan = self._retries.plan(guard.component, self._options, limit=limit)
+        return _SHELLS[guard.kind](self._plan, call)
 
     def describe(self) -> Iterator[str]:
-        """Yield the settings, each with its source."""
-        yield "retry"
-        yield from _lines(self.settings, self._options)
+        """Yield the name it is known by, and its settings, each with its source."""
+        assert self._plan is not None
+        yield f"retry {self._plan.component!r}"
+        yield from _lines(self._retries.origins(self._plan))
 
     def __reduce__(self) -> Any:
-        return RetryLayer, (self._budgets, self._options)
+        return RetryLayer, (self._retries, self._options)
 
 
 class RetryOptions(TypedDict, total=False):
@@ -96,16 +91,11 @@ class RetryOptions(TypedDict, total=False):
 
 
 class Home(Protocol):
-    """A system, as far as a strategy needs one."""
+    """A system, as far as a retry needs one."""
 
     @property
-    def runtime(self) -> Runtime:
-        """Its clock, chance and events."""
-        ...
-
-    @property
-    def budgets(self) -> Budgets:
-        """What its retries draw on."""
+    def retries(self) -> Retries:
+        """Its retries."""
         ...
 
 
@@ -114,8 +104,8 @@ class Retry:
 
     Args:
         attempts: how often a call is made at most, >= 1, the first time included.
-        name: what its events are about, and whose budget it draws on: a circuit's name, or one
-            of its own; None: a budget that nobody shares.
+        name: what it is known by to settings and events, and whose budget it draws on: a
+            circuit's name, or one of its own; None: "retry", and a budget that nobody shares.
         system: whose clock, chance and events it uses; default: the process-wide system's.
         options: the other settings of `RetrySettings`.
 
@@ -123,7 +113,7 @@ class Retry:
         UnknownSettingError, ConfigurationError: an option is refused.
     """
 
-    __slots__ = ("_options", "_plan")
+    __slots__ = ("_plan", "_retries")
 
     def __init__(
         self,
@@ -134,10 +124,10 @@ class Retry:
         **options: Unpack[RetryOptions],
     ) -> None:
         home: Home = resolve_name("resilience.systems:system") if system is None else system
-        self._options: dict[str, Any] = {"attempts": attempts, **options}
-        settings = RetrySettings.of(self._options, "Retry")
-        budget = Budget() if name is None else home.budgets.of(name)
-        self._plan = RetryPlan(home.runtime, settings, name or "retry", budget)
+        self._retries = home.retries
+        given = {"attempts": attempts, **options}
+        budget = Budget() if name is None else None
+        self._plan = home.retries.plan(name or "retry", given, subject="Retry", budget=budget)
 
     @property
     def name(self) -> str:
@@ -175,10 +165,9 @@ class Retry:
     def describe(self) -> Iterator[str]:
         """Yield the settings, each with its source."""
         yield f"retry {self.name!r}"
-        yield from _lines(self.settings, self._options)
+        yield from _lines(self._retries.origins(self._plan))
 
 
-def _lines(settings: RetrySettings, options: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in settings.values():
-        source = "decorator" if name in options else "default"
+def _lines(origins: Mapping[str, tuple[Any, str]]) -> Iterator[str]:
+    for name, (value, source) in origins.items():
         yield f"{name} = {shown(value)}  ({source})"

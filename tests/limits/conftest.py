@@ -1,4 +1,4 @@
-"""Fixtures for the tests of limits: the two decorators, on a clock in hand and on the machine's."""
+"""Fixtures for the tests of limits: systems, and code that stands still."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,28 +7,7 @@ from typing import Any
 import pytest
 
 from resilience import System
-from resilience.core.guard import decorate
-from resilience.limits.deadlines import TimeoutLayer, Timeouts
-from resilience.limits.layer import BulkheadLayer
-from resilience.limits.registry import Bulkheads
-
-Decorator = Callable[[Any], Any]
-
-
-class Limits:
-    """The limits of one system."""
-
-    def __init__(self, system: System, workers: int = 64) -> None:
-        self.timeouts = Timeouts(system.runtime, workers)
-        self.bulkheads = Bulkheads(system.runtime)
-
-    def timeout(self, seconds: Any, name: str | None = None) -> Decorator:
-        """Decorate with a time limit."""
-        return lambda call: decorate(call, TimeoutLayer(self.timeouts, seconds, name))
-
-    def bulkhead(self, name: str | None = None, **options: Any) -> Decorator:
-        """Decorate with a bulkhead."""
-        return lambda call: decorate(call, BulkheadLayer(self.bulkheads, name, options))
+from resilience.testing import ManualClock
 
 
 class Blocked:
@@ -48,21 +27,15 @@ class Blocked:
 
 
 @pytest.fixture
-def limits(system: System) -> Limits:
-    """Give limits on the clock in hand."""
-    return Limits(system)
+def real() -> System:
+    """Give a system on the machine's clock."""
+    return System()
 
 
 @pytest.fixture
-def real() -> Limits:
-    """Give limits on the machine's clock."""
-    return Limits(System())
-
-
-@pytest.fixture
-def few(system: System) -> Limits:
-    """Give limits with two threads for timed sync code."""
-    return Limits(system, workers=2)
+def few(clock: ManualClock) -> System:
+    """Give a system with two threads for timed sync code."""
+    return System({"limits": {"workers": 2}}, clock=clock)
 
 
 @pytest.fixture

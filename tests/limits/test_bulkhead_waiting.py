@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from resilience import BulkheadFullError
+from resilience import BulkheadFullError, System
 from resilience.core import deadline
 from resilience.limits.bulkheads import WAITING_PER_PLACE, Bulkhead
 from resilience.testing import ManualClock
 
 
 @pytest.fixture
-def patient(limits: Any) -> Bulkhead:
+def patient(system: System) -> Bulkhead:
     """Give a bulkhead of one place, for which one waits ten seconds."""
-    made: Bulkhead = limits.bulkheads.get("patient", limit=1, max_wait=10.0)
+    made: Bulkhead = system.bulkheads.get("patient", limit=1, max_wait=10.0)
     return made
 
 
@@ -81,7 +81,7 @@ def test_nobody_waits_longer_than_max_wait(
     assert (snapshot.in_use, snapshot.waiting, snapshot.rejected) == (0, 0, 1)
 
 
-def test_on_the_machines_clock_too(real: Any) -> None:
+def test_on_the_machines_clock_too(real: System) -> None:
     """The drivers of both kinds, with real and short times."""
     bulkhead = real.bulkheads.get("real", limit=1, max_wait=0.02)
     with bulkhead:
@@ -117,9 +117,9 @@ def test_nobody_waits_beyond_the_deadline(
             in_thread(too_late).result()
 
 
-def test_the_queue_is_bounded(limits: Any) -> None:
+def test_the_queue_is_bounded(system: System) -> None:
     """Ten for each place; the next one is turned away at once."""
-    bulkhead = limits.bulkheads.get("bounded", limit=2, max_wait=60.0)
+    bulkhead = system.bulkheads.get("bounded", limit=2, max_wait=60.0)
 
     async def main() -> None:
         bulkhead.take()

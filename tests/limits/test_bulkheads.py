@@ -3,13 +3,13 @@
 import asyncio
 import gc
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from resilience import BulkheadFullError, ConfigurationError, Event, UnknownSettingError
+from resilience import BulkheadFullError, ConfigurationError, Event, System, UnknownSettingError
 from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
 from resilience.limits.layer import bulkhead_of
 
@@ -19,9 +19,9 @@ class OwnError(Exception):
 
 
 @pytest.fixture
-def one(limits: Any) -> Bulkhead:
+def one(system: System) -> Bulkhead:
     """Give a bulkhead of one place, where nobody waits."""
-    made: Bulkhead = limits.bulkheads.get("one", limit=1)
+    made: Bulkhead = system.bulkheads.get("one", limit=1)
     return made
 
 
@@ -95,16 +95,16 @@ def test_every_way_out_of_async_code_gives_the_place_back(one: Bulkhead) -> None
     assert one.snapshot().in_use == 0
 
 
-def test_a_coroutine_takes_its_place_when_it_starts(limits: Any) -> None:
+def test_a_coroutine_takes_its_place_when_it_starts(system: System) -> None:
     """One that is never awaited takes none, also when a plain function returned it."""
-    bulkhead = limits.bulkheads.get("coroutines", limit=1)
+    bulkhead = system.bulkheads.get("coroutines", limit=1)
 
     async def inside() -> int:
         return bulkhead.snapshot().in_use
 
-    direct = limits.bulkhead("coroutines", limit=1)(inside)
+    direct = system.bulkhead(name="coroutines", limit=1)(inside)
 
-    @limits.bulkhead("coroutines", limit=1)
+    @system.bulkhead(name="coroutines", limit=1)
     def returned() -> Any:
         return inside()
 
@@ -138,12 +138,12 @@ def test_a_returned_coroutine_that_finds_no_place_is_closed(one: Bulkhead) -> No
     assert made.cr_frame is None
 
 
-def test_generators_hold_their_place_from_first_step_to_end(limits: Any) -> None:
+def test_generators_hold_their_place_from_first_step_to_end(system: System) -> None:
     """Read to the end, closed, dropped, failed: each gives it back once."""
-    bulkhead = limits.bulkheads.get("generators", limit=1)
+    bulkhead = system.bulkheads.get("generators", limit=1)
 
-    @limits.bulkhead("generators", limit=1)
-    def items(error: bool = False) -> Iterator[int]:
+    @system.bulkhead(name="generators", limit=1)
+    def items(error: bool = False) -> Generator[int, None, None]:
         yield 1
         if error:
             raise OwnError
@@ -175,12 +175,12 @@ def test_generators_hold_their_place_from_first_step_to_end(limits: Any) -> None
     assert in_use() == 0
 
 
-def test_async_generators_hold_their_place_from_first_step_to_end(limits: Any) -> None:
+def test_async_generators_hold_their_place_from_first_step_to_end(system: System) -> None:
     """Read to the end, closed, failed, cancelled: each gives it back once."""
-    bulkhead = limits.bulkheads.get("async generators", limit=1)
+    bulkhead = system.bulkheads.get("async generators", limit=1)
 
-    @limits.bulkhead("async generators", limit=1)
-    async def items(error: bool = False) -> AsyncIterator[int]:
+    @system.bulkhead(name="async generators", limit=1)
+    async def items(error: bool = False) -> AsyncGenerator[int, None]:
         yield 1
         if error:
             raise OwnError
@@ -226,9 +226,9 @@ def test_async_generators_hold_their_place_from_first_step_to_end(limits: Any) -
     assert in_use() == 0
 
 
-def test_it_grows_at_once_and_shrinks_as_places_come_back(limits: Any) -> None:
+def test_it_grows_at_once_and_shrinks_as_places_come_back(system: System) -> None:
     """Nobody loses a place to a smaller limit, and nobody gets one above it."""
-    bulkhead = limits.bulkheads.get("resized", limit=1)
+    bulkhead = system.bulkheads.get("resized", limit=1)
     bulkhead.take()
     bulkhead.resize(3)
     bulkhead.take()
@@ -264,22 +264,22 @@ def test_inactive_guards_turn_nobody_away(one: Bulkhead, system: Any) -> None:
     assert one.snapshot().in_use == 0
 
 
-def test_same_name_same_bulkhead(limits: Any) -> None:
+def test_same_name_same_bulkhead(system: System) -> None:
     """Two functions share one; other arguments for it are refused."""
-    first = limits.bulkhead("shared", limit=3)(lambda: "first")
-    second = limits.bulkhead("shared", limit=3)(lambda: "second")
+    first = system.bulkhead(name="shared", limit=3)(lambda: "first")
+    second = system.bulkhead(name="shared", limit=3)(lambda: "second")
 
-    assert bulkhead_of(first) is bulkhead_of(second) is limits.bulkheads["shared"]
+    assert bulkhead_of(first) is bulkhead_of(second) is system.bulkheads["shared"]
     with pytest.raises(ConfigurationError, match=r"'shared' is described .* limit=3, .* limit=4"):
-        limits.bulkhead("shared", limit=4)(lambda: "third")
-    assert limits.bulkheads["shared"].limit == 3
+        system.bulkhead(name="shared", limit=4)(lambda: "third")
+    assert system.bulkheads["shared"].limit == 3
 
 
-def test_the_same_function_may_come_again(limits: Any) -> None:
+def test_the_same_function_may_come_again(system: System) -> None:
     """A notebook cell run again with other numbers puts them in force."""
 
     def define(limit: int) -> Any:
-        @limits.bulkhead("again", limit=limit)
+        @system.bulkhead(name="again", limit=limit)
         def work() -> None: ...
 
         return work
@@ -291,22 +291,24 @@ def test_the_same_function_may_come_again(limits: Any) -> None:
     assert second.limit == 5
 
 
-def test_bulkheads_are_found_by_name(limits: Any) -> None:
+def test_bulkheads_are_found_by_name(system: System) -> None:
     """`get` makes, the others only find; an error says near names."""
-    made = limits.bulkheads.get("payments")
+    made = system.bulkheads.get("payments")
 
-    assert made is limits.bulkheads["payments"]
+    assert made is system.bulkheads["payments"]
     assert made.limit == 25
-    assert (list(limits.bulkheads), len(limits.bulkheads)) == ([made], 1)
-    assert "payments" in limits.bulkheads
+    assert (list(system.bulkheads), len(system.bulkheads)) == ([made], 1)
+    assert "payments" in system.bulkheads
     with pytest.raises(KeyError, match="did you mean 'payments'"):
-        limits.bulkheads["payment"]
-    declared = limits.bulkhead("payments", limit=2, max_wait=timedelta(seconds=1))(lambda: None)
+        system.bulkheads["payment"]
+    declared = system.bulkhead(name="payments", limit=2, max_wait=timedelta(seconds=1))(
+        lambda: None
+    )
     assert bulkhead_of(declared) is made
     assert (made.limit, made.max_wait) == (2, 1.0)
-    assert limits.bulkheads.get("payments") is made
+    assert system.bulkheads.get("payments") is made
     with pytest.raises(ConfigurationError, match="'payments' is described"):
-        limits.bulkheads.get("payments", limit=9)
+        system.bulkheads.get("payments", limit=9)
 
 
 @pytest.mark.parametrize(
@@ -320,10 +322,10 @@ def test_bulkheads_are_found_by_name(limits: Any) -> None:
     ],
 )
 def test_bad_settings_are_refused_by_name(
-    limits: Any, options: dict[str, Any], error: type[Exception], said: str
+    system: System, options: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     """Name of the bulkhead, setting, value, and what is allowed; nothing is made."""
     with pytest.raises(error, match=said) as raised:
-        limits.bulkheads.get("refused", **options)
+        system.bulkheads.get("refused", **options)
     assert "'refused'" in str(raised.value)
-    assert "refused" not in limits.bulkheads
+    assert "refused" not in system.bulkheads

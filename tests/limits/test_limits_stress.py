@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from resilience import BulkheadFullError
+from resilience import BulkheadFullError, System
 from resilience.limits.bulkheads import Bulkhead
 
 pytestmark = pytest.mark.stress
@@ -103,7 +103,7 @@ class Load:
 
 
 def test_threads_and_tasks_never_exceed_the_limit_and_lose_no_place(
-    real: Any, in_thread: Callable[..., Any]
+    real: System, in_thread: Callable[..., Any]
 ) -> None:
     """Calls that return, raise, wait too long and are cancelled, in 16 threads and 4 loops."""
     bulkhead = real.bulkheads.get("stress", limit=LIMIT, max_wait=0.01)
@@ -125,14 +125,14 @@ def test_threads_and_tasks_never_exceed_the_limit_and_lose_no_place(
 
 
 def test_timed_calls_that_outlive_their_time_lose_no_place(
-    real: Any, in_thread: Callable[..., Any]
+    real: System, in_thread: Callable[..., Any]
 ) -> None:
     """Hundreds of calls that end just about when their time is up."""
     gauge = Gauge()
     pause = threading.Event()
 
     @real.timeout(0.002)
-    @real.bulkhead("outlived", limit=4, max_wait=0.005)
+    @real.bulkhead(name="outlived", limit=4, max_wait=0.005)
     def work(seconds: float) -> None:
         gauge.enter()
         pause.wait(seconds)

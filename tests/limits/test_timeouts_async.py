@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from resilience import DeadlineExceededError
+from resilience import DeadlineExceededError, System
 from resilience.core import deadline
 from resilience.testing import ManualClock
 
@@ -35,10 +35,10 @@ async def never() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-def test_a_result_in_time_is_returned(limits: Any) -> None:
+def test_a_result_in_time_is_returned(system: System) -> None:
     """What is done in time is untouched, and nothing of ours stays behind."""
 
-    @limits.timeout(2.0)
+    @system.timeout(2.0)
     async def quick() -> tuple[str, float | None]:
         return "answer", deadline.remaining()
 
@@ -50,7 +50,7 @@ def test_a_result_in_time_is_returned(limits: Any) -> None:
     assert asyncio.run(main()) == (("answer", 2.0), 0, None)
 
 
-def test_our_timer_cancels_and_our_error_is_raised(real: Any) -> None:
+def test_our_timer_cancels_and_our_error_is_raised(real: System) -> None:
     """Code that waits is cancelled when its time is up; the task itself is not."""
     seen: list[str] = []
 
@@ -75,10 +75,10 @@ def test_our_timer_cancels_and_our_error_is_raised(real: Any) -> None:
     assert seen == ["cancelled"]
 
 
-def test_a_clock_moved_by_hand_is_enough(limits: Any, clock: ManualClock) -> None:
+def test_a_clock_moved_by_hand_is_enough(system: System, clock: ManualClock) -> None:
     """The system's clock says when time is up; the loop's timer only asks it."""
 
-    @limits.timeout(3600)
+    @system.timeout(3600)
     async def slow() -> None:
         clock.advance(3599)
         await asyncio.sleep(0)
@@ -89,10 +89,10 @@ def test_a_clock_moved_by_hand_is_enough(limits: Any, clock: ManualClock) -> Non
         asyncio.run(slow())
 
 
-def test_what_comes_too_late_is_too_late(limits: Any, clock: ManualClock) -> None:
+def test_what_comes_too_late_is_too_late(system: System, clock: ManualClock) -> None:
     """Code that never lets the timer run is judged at its end."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def busy() -> str:
         clock.advance(1.0)
         return "late"
@@ -101,10 +101,12 @@ def test_what_comes_too_late_is_too_late(limits: Any, clock: ManualClock) -> Non
         asyncio.run(busy())
 
 
-def test_code_that_swallows_the_cancellation_is_late_too(limits: Any, clock: ManualClock) -> None:
+def test_code_that_swallows_the_cancellation_is_late_too(
+    system: System, clock: ManualClock
+) -> None:
     """A cancellation that is caught and forgotten does not make the call one in time."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def stubborn() -> str:
         clock.advance(2.0)
         try:
@@ -123,11 +125,11 @@ def test_code_that_swallows_the_cancellation_is_late_too(limits: Any, clock: Man
     assert asyncio.run(main()) == 0
 
 
-def test_the_functions_own_timeout_stays_its_own(limits: Any, clock: ManualClock) -> None:
+def test_the_functions_own_timeout_stays_its_own(system: System, clock: ManualClock) -> None:
     """A `TimeoutError` of the code itself is not ours, in time or after it."""
     own = TimeoutError("the database said so")
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def fails(seconds: float) -> None:
         clock.advance(seconds)
         raise own
@@ -139,11 +141,11 @@ def test_the_functions_own_timeout_stays_its_own(limits: Any, clock: ManualClock
 
 
 @pytest.mark.parametrize("first", ["ours", "theirs"])
-def test_a_cancellation_from_outside_wins(limits: Any, clock: ManualClock, first: str) -> None:
+def test_a_cancellation_from_outside_wins(system: System, clock: ManualClock, first: str) -> None:
     """Time is up and the caller cancels, both in one turn of the loop: it is cancelled."""
     waiting = asyncio.Event()
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def slow() -> None:
         waiting.set()
         await never()
@@ -167,11 +169,11 @@ def test_a_cancellation_from_outside_wins(limits: Any, clock: ManualClock, first
 
 
 def test_cleaning_up_after_a_cancellation_is_not_taken_for_a_deadline(
-    limits: Any, clock: ManualClock
+    system: System, clock: ManualClock
 ) -> None:
     """Time runs out while the code handles its caller's cancellation: it stays cancelled."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def slow() -> None:
         try:
             await never()
@@ -191,11 +193,11 @@ def test_cleaning_up_after_a_cancellation_is_not_taken_for_a_deadline(
 
 
 def test_a_task_that_survived_a_cancellation_has_its_limit_still(
-    limits: Any, clock: ManualClock
+    system: System, clock: ManualClock
 ) -> None:
     """Code that ignores its caller's cancellation is stopped when its time is up."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def survivor() -> None:
         try:
             await never()
@@ -216,16 +218,16 @@ def test_a_task_that_survived_a_cancellation_has_its_limit_still(
 
 @pytest.mark.parametrize(("outer", "inner", "named"), [(1.0, 9.0, "outer"), (9.0, 1.0, "inner")])
 def test_nested_limits_raise_only_their_own(
-    limits: Any, clock: ManualClock, outer: float, inner: float, named: str
+    system: System, clock: ManualClock, outer: float, inner: float, named: str
 ) -> None:
     """The limit that is reached speaks, once, and the other keeps silent."""
     seen: list[str] = []
 
-    @limits.timeout(inner, name="inner")
+    @system.timeout(inner, name="inner")
     async def inside() -> None:
         await never()
 
-    @limits.timeout(outer, name="outer")
+    @system.timeout(outer, name="outer")
     async def outside() -> None:
         try:
             await inside()
@@ -254,15 +256,15 @@ def test_nested_limits_raise_only_their_own(
         assert len(messages) <= 2
 
 
-def test_a_childs_deadline_is_never_later_than_its_parents(limits: Any) -> None:
+def test_a_childs_deadline_is_never_later_than_its_parents(system: System) -> None:
     """`remaining()` is the shortest of all that are in force, also in child tasks."""
     seen: list[float | None] = []
 
-    @limits.timeout(100.0)
+    @system.timeout(100.0)
     async def child() -> None:
         seen.append(deadline.remaining())
 
-    @limits.timeout(3.0)
+    @system.timeout(3.0)
     async def parent() -> None:
         await child()
         await asyncio.create_task(child())
@@ -273,15 +275,15 @@ def test_a_childs_deadline_is_never_later_than_its_parents(limits: Any) -> None:
     assert seen == [3.0, 3.0, 3.0]
 
 
-def test_without_time_nothing_is_started(limits: Any, clock: ManualClock) -> None:
+def test_without_time_nothing_is_started(system: System, clock: ManualClock) -> None:
     """A call inside work whose time is up is refused at once."""
     calls: list[str] = []
 
-    @limits.timeout(100.0, name="child")
+    @system.timeout(100.0, name="child")
     async def child() -> None:
         calls.append("child")
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def parent() -> None:
         clock.advance(1.0)
         await child()
@@ -292,7 +294,7 @@ def test_without_time_nothing_is_started(limits: Any, clock: ManualClock) -> Non
 
 
 def test_a_coroutine_that_a_plain_function_returns_is_timed(
-    limits: Any, clock: ManualClock
+    system: System, clock: ManualClock
 ) -> None:
     """Both count: what the function does, and what its coroutine does."""
     waited: list[float | None] = []
@@ -302,7 +304,7 @@ def test_a_coroutine_that_a_plain_function_returns_is_timed(
         clock.advance(5.0)
         await never()
 
-    @limits.timeout(5.0)
+    @system.timeout(5.0)
     def fetch() -> Any:
         clock.advance(1.0)
         return inside()
@@ -315,10 +317,10 @@ def test_a_coroutine_that_a_plain_function_returns_is_timed(
     assert waited == [4.0]
 
 
-def test_it_works_without_a_loop(limits: Any, clock: ManualClock) -> None:
+def test_it_works_without_a_loop(system: System, clock: ManualClock) -> None:
     """A coroutine stepped by hand is judged at its end: there is nobody to cancel."""
 
-    @limits.timeout(5.0)
+    @system.timeout(5.0)
     async def step(seconds: float) -> str:
         clock.advance(seconds)
         return "stepped"
@@ -329,10 +331,10 @@ def test_it_works_without_a_loop(limits: Any, clock: ManualClock) -> None:
         step(5.0).send(None)
 
 
-def test_anyio_scopes_inside_and_outside_keep_their_own(limits: Any, clock: ManualClock) -> None:
+def test_anyio_scopes_inside_and_outside_keep_their_own(system: System, clock: ManualClock) -> None:
     """A scope of anyio that is cancelled at the same moment swallows its cancellation as ever."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def slow(inside: bool) -> str:
         if inside:
             with anyio.move_on_after(0) as scope:
@@ -357,11 +359,11 @@ def test_anyio_scopes_inside_and_outside_keep_their_own(limits: Any, clock: Manu
 
 
 def test_a_scope_cancelled_just_before_our_timer_looks_is_not_disturbed(
-    limits: Any, clock: ManualClock
+    system: System, clock: ManualClock
 ) -> None:
     """Both timers are due in one turn of the loop, the scope's first: ours stands back."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def slow() -> None:
         await never()
 
@@ -379,11 +381,11 @@ def test_a_scope_cancelled_just_before_our_timer_looks_is_not_disturbed(
 
 
 def test_an_error_made_of_our_cancellation_is_the_codes_own(
-    limits: Any, clock: ManualClock
+    system: System, clock: ManualClock
 ) -> None:
     """Libraries turn cancellations into errors of theirs: those pass."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def converts() -> None:
         clock.advance(1.0)
         try:
@@ -401,7 +403,7 @@ def test_an_error_made_of_our_cancellation_is_the_codes_own(
     assert asyncio.run(main()) == 0
 
 
-def test_the_timer_of_a_finished_call_is_gone(real: Any) -> None:
+def test_the_timer_of_a_finished_call_is_gone(real: System) -> None:
     """What its task does later is not cancelled, and the loop has nothing left to do for it."""
 
     @real.timeout(0.01)
@@ -421,11 +423,11 @@ def test_the_timer_of_a_finished_call_is_gone(real: Any) -> None:
     assert asyncio.run(main()) == []
 
 
-def test_a_dropped_coroutine_is_closed_in_any_context(limits: Any) -> None:
+def test_a_dropped_coroutine_is_closed_in_any_context(system: System) -> None:
     """Begun in one context, closed in another, whose deadline stays its own."""
     run = contextvars.copy_context().run
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def waits() -> None:
         await Pause()
 
@@ -436,10 +438,10 @@ def test_a_dropped_coroutine_is_closed_in_any_context(limits: Any) -> None:
     assert deadline.remaining() is None
 
 
-def test_it_works_under_starlettes_middleware(limits: Any, clock: ManualClock) -> None:
+def test_it_works_under_starlettes_middleware(system: System, clock: ManualClock) -> None:
     """A view behind `BaseHTTPMiddleware`, which runs it in a task group of anyio."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     async def slow() -> None:
         clock.advance(2.0)
         await never()
@@ -462,11 +464,13 @@ def test_it_works_under_starlettes_middleware(limits: Any, clock: ManualClock) -
     assert (answer.status_code, answer.text) == (504, "late")
 
 
-def test_an_async_generator_has_its_time_for_the_whole_run(limits: Any, clock: ManualClock) -> None:
+def test_an_async_generator_has_its_time_for_the_whole_run(
+    system: System, clock: ManualClock
+) -> None:
     """Steps count; what its reader does between them does not."""
     closed: list[str] = []
 
-    @limits.timeout(3.0)
+    @system.timeout(3.0)
     async def items() -> AsyncIterator[int]:
         try:
             for item in range(10):
@@ -488,11 +492,11 @@ def test_an_async_generator_has_its_time_for_the_whole_run(limits: Any, clock: M
     asyncio.run(main())
 
 
-def test_an_async_generator_that_waits_is_cancelled(limits: Any, clock: ManualClock) -> None:
+def test_an_async_generator_that_waits_is_cancelled(system: System, clock: ManualClock) -> None:
     """A step that does not come is stopped, and cleans up."""
     closed: list[str] = []
 
-    @limits.timeout(3.0)
+    @system.timeout(3.0)
     async def items() -> AsyncIterator[int]:
         try:
             yield 1
@@ -514,11 +518,11 @@ def test_an_async_generator_that_waits_is_cancelled(limits: Any, clock: ManualCl
     assert closed == ["closed"]
 
 
-def test_a_reader_may_send_throw_and_close(limits: Any) -> None:
+def test_a_reader_may_send_throw_and_close(system: System) -> None:
     """What its reader does reaches the generator."""
     seen: list[object] = []
 
-    @limits.timeout(3.0)
+    @system.timeout(3.0)
     async def items() -> Any:
         try:
             seen.append((yield 1))

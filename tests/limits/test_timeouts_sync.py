@@ -7,24 +7,25 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
-from resilience import DeadlineExceededError
+from resilience import DeadlineExceededError, System
 from resilience.core import deadline
 from resilience.limits.handover import take_over
 from resilience.testing import ManualClock
+from tests.limits.conftest import Blocked
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
 
-def test_arguments_results_and_errors_pass(limits: Any) -> None:
+def test_arguments_results_and_errors_pass(system: System) -> None:
     """In time, the call is as it was; an error keeps the place it was raised at."""
     own = TimeoutError("its own")
 
-    @limits.timeout(5)
+    @system.timeout(5)
     def call(*args: int, fail: bool = False, **kwargs: int) -> Any:
         if fail:
             raise own
@@ -37,10 +38,10 @@ def test_arguments_results_and_errors_pass(limits: Any) -> None:
     assert error.traceback[-1].name == "call"
 
 
-def test_it_runs_in_its_callers_context(limits: Any) -> None:
+def test_it_runs_in_its_callers_context(system: System) -> None:
     """Context variables are those of the caller, with the deadline; the caller's stay as set."""
 
-    @limits.timeout(5)
+    @system.timeout(5)
     def call() -> tuple[str, float | None, str]:
         before = variable.get()
         variable.set("inside")
@@ -51,7 +52,7 @@ def test_it_runs_in_its_callers_context(limits: Any) -> None:
     assert (variable.get(), deadline.remaining()) == ("outside", None)
 
 
-def test_the_caller_goes_on_in_time_while_the_thread_works(real: Any, blocked: Any) -> None:
+def test_the_caller_goes_on_in_time_while_the_thread_works(real: System, blocked: Blocked) -> None:
     """On the machine's clock: the error comes, and the call ends later, by itself."""
     guarded = real.timeout(0.02, name="blocked")(blocked)
 
@@ -64,10 +65,10 @@ def test_the_caller_goes_on_in_time_while_the_thread_works(real: Any, blocked: A
 
 
 def test_a_clock_moved_by_hand_is_enough(
-    limits: Any, clock: ManualClock, blocked: Any, in_thread: Callable[..., Any]
+    system: System, clock: ManualClock, blocked: Blocked, in_thread: Callable[..., Any]
 ) -> None:
     """The system's clock says when time is up; the timer only asks it."""
-    caller = in_thread(limits.timeout(3600)(blocked))
+    caller = in_thread(system.timeout(3600)(blocked))
     assert blocked.begun.acquire(timeout=10)
 
     clock.advance(3600)
@@ -76,10 +77,10 @@ def test_a_clock_moved_by_hand_is_enough(
         caller.result()
 
 
-def test_what_comes_too_late_is_too_late(limits: Any, clock: ManualClock) -> None:
+def test_what_comes_too_late_is_too_late(system: System, clock: ManualClock) -> None:
     """The clock says so, whoever was first to notice."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     def late() -> str:
         clock.advance(1.0)
         return "late"
@@ -88,14 +89,14 @@ def test_what_comes_too_late_is_too_late(limits: Any, clock: ManualClock) -> Non
         late()
 
 
-def test_a_late_coroutine_is_closed(limits: Any, clock: ManualClock) -> None:
+def test_a_late_coroutine_is_closed(system: System, clock: ManualClock) -> None:
     """What nobody will await does not warn of it."""
     made: list[Any] = []
 
     async def inside() -> None:
         """Never run."""
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     def late() -> Any:
         clock.advance(1.0)
         made.append(inside())
@@ -106,7 +107,9 @@ def test_a_late_coroutine_is_closed(limits: Any, clock: ManualClock) -> None:
     assert made[0].cr_frame is None
 
 
-def test_a_coroutine_that_nobody_waits_for_any_longer_is_closed(real: Any, blocked: Any) -> None:
+def test_a_coroutine_that_nobody_waits_for_any_longer_is_closed(
+    real: System, blocked: Blocked
+) -> None:
     """The thread returns it after its caller has gone: it is not left unawaited."""
     made: list[Any] = []
     ended = threading.Semaphore(0)
@@ -131,10 +134,10 @@ def test_a_coroutine_that_nobody_waits_for_any_longer_is_closed(real: Any, block
         ended.acquire(timeout=0.001)
 
 
-def test_work_that_has_ended_says_so_at_once(limits: Any) -> None:
+def test_work_that_has_ended_says_so_at_once(system: System) -> None:
     """Whoever asks in the moment it ends still hears of it, once."""
     told: list[str] = []
-    job = limits.timeouts.workers.submit(lambda: "done")
+    job = system.timeouts.workers.submit(lambda: "done")
     assert job.ready.acquire(timeout=10)
 
     job.on_end(lambda: told.append("ended"))
@@ -142,18 +145,18 @@ def test_work_that_has_ended_says_so_at_once(limits: Any) -> None:
     assert (told, job.answer()) == (["ended"], "done")
 
 
-def test_threads_are_reused(limits: Any) -> None:
+def test_threads_are_reused(system: System) -> None:
     """A hundred calls one after another are made by one thread."""
-    call = limits.timeout(5)(threading.get_ident)
+    call = system.timeout(5)(threading.get_ident)
 
     assert len({call() for _ in range(100)}) == 1
 
 
 def test_no_error_of_ours_reaches_a_later_call_on_the_thread(
-    few: Any, clock: ManualClock, blocked: Any, in_thread: Callable[..., Any]
+    few: System, clock: ManualClock, blocked: Blocked, in_thread: Callable[..., Any]
 ) -> None:
     """The thread that worked too long finishes, then does innocent work undisturbed."""
-    guarded = few.timeout(1.0)(lambda call: (call(), threading.get_ident())[1])
+    guarded: Any = few.timeout(1.0)(lambda call: (call(), threading.get_ident())[1])
     late = in_thread(lambda: guarded(blocked))
     assert blocked.begun.acquire(timeout=10)
     clock.advance(1.0)
@@ -166,7 +169,7 @@ def test_no_error_of_ours_reaches_a_later_call_on_the_thread(
 
 
 def test_what_waits_in_the_queue_never_starts(
-    few: Any, clock: ManualClock, blocked: Any, in_thread: Callable[..., Any]
+    few: System, clock: ManualClock, blocked: Blocked, in_thread: Callable[..., Any]
 ) -> None:
     """Both threads are busy: the third call's time passes in the queue, and it is not made."""
     calls: list[str] = []
@@ -188,7 +191,7 @@ def test_what_waits_in_the_queue_never_starts(
     assert calls == []
 
 
-def test_at_most_so_many_work_at_once(few: Any, in_thread: Callable[..., Any]) -> None:
+def test_at_most_so_many_work_at_once(few: System, in_thread: Callable[..., Any]) -> None:
     """Twenty callers, two threads: never more than two at work, and all are served."""
     now, most, lock = 0, 0, threading.Lock()
 
@@ -209,7 +212,7 @@ def test_at_most_so_many_work_at_once(few: Any, in_thread: Callable[..., Any]) -
     assert few.timeouts.workers.working == 0
 
 
-def test_timed_calls_nest_without_deadlock(few: Any, in_thread: Callable[..., Any]) -> None:
+def test_timed_calls_nest_without_deadlock(few: System, in_thread: Callable[..., Any]) -> None:
     """Deeper than there are threads, from more callers than there are threads."""
 
     @few.timeout(60.0)
@@ -223,11 +226,11 @@ def test_timed_calls_nest_without_deadlock(few: Any, in_thread: Callable[..., An
 
 
 def test_nested_calls_go_before_those_that_wait(
-    few: Any, blocked: Any, in_thread: Callable[..., Any]
+    few: System, blocked: Blocked, in_thread: Callable[..., Any]
 ) -> None:
     """A call that has begun is not kept from its end by others that have not."""
     order: list[str] = []
-    inner = few.timeout(60.0)(lambda: order.append("inner"))
+    inner: Any = few.timeout(60.0)(lambda: order.append("inner"))
     outsider = few.timeout(60.0)(lambda: order.append("outsider"))
     stuck = few.timeout(60.0)(blocked)
 
@@ -246,7 +249,7 @@ def test_nested_calls_go_before_those_that_wait(
     assert order == ["inner", "outsider"]
 
 
-def test_a_nested_limit_holds_by_itself(real: Any, blocked: Any) -> None:
+def test_a_nested_limit_holds_by_itself(real: System, blocked: Blocked) -> None:
     """The inner call's time is up long before the outer one's: the outer hears of it."""
     inner = real.timeout(0.02, name="inner")(blocked)
 
@@ -261,10 +264,10 @@ def test_a_nested_limit_holds_by_itself(real: Any, blocked: Any) -> None:
     assert outer().startswith("'inner' was not done")
 
 
-def test_without_time_nothing_is_started(limits: Any, clock: ManualClock) -> None:
+def test_without_time_nothing_is_started(system: System, clock: ManualClock) -> None:
     """A call inside work whose time is up is refused at once, in its caller's thread."""
     calls: list[str] = []
-    child = limits.timeout(100.0, name="child")(lambda: calls.append("child"))
+    child: Any = system.timeout(100.0, name="child")(lambda: calls.append("child"))
     token = deadline.begin(1.0, clock)
     try:
         assert child() is None
@@ -277,17 +280,17 @@ def test_without_time_nothing_is_started(limits: Any, clock: ManualClock) -> Non
     assert calls == ["child"]
 
 
-def test_it_says_whose_time_was_up(limits: Any, clock: ManualClock) -> None:
+def test_it_says_whose_time_was_up(system: System, clock: ManualClock) -> None:
     """A call cut short by the deadline around it says so."""
     token = deadline.begin(1.0, clock)
     try:
         with pytest.raises(DeadlineExceededError, match="within 1 s, what was left to the work"):
-            limits.timeout(100.0)(lambda: clock.advance(1.0))()
+            system.timeout(100.0)(lambda: clock.advance(1.0))()
     finally:
         deadline.end(token)
 
 
-def test_the_error_can_be_pickled_while_the_work_goes_on(real: Any, blocked: Any) -> None:
+def test_the_error_can_be_pickled_while_the_work_goes_on(real: System, blocked: Blocked) -> None:
     """What it carries is for this process only."""
     with pytest.raises(DeadlineExceededError) as raised:
         real.timeout(0.01)(blocked)()
@@ -296,7 +299,7 @@ def test_the_error_can_be_pickled_while_the_work_goes_on(real: Any, blocked: Any
     assert (type(copied), str(copied)) == (DeadlineExceededError, str(raised.value))
 
 
-def test_in_a_loops_thread_it_holds_as_well(real: Any, blocked: Any) -> None:
+def test_in_a_loops_thread_it_holds_as_well(real: System, blocked: Blocked) -> None:
     """Sync code that an async view calls is limited too."""
 
     async def view() -> None:
@@ -306,11 +309,11 @@ def test_in_a_loops_thread_it_holds_as_well(real: Any, blocked: Any) -> None:
         asyncio.run(view())
 
 
-def test_inactive_guards_pass_calls_through(limits: Any, system: Any, clock: ManualClock) -> None:
+def test_inactive_guards_pass_calls_through(system: System, clock: ManualClock) -> None:
     """Nothing is timed, and nothing leaves its thread."""
     system.active = False
 
-    @limits.timeout(1.0)
+    @system.timeout(1.0)
     def call() -> int:
         clock.advance(5.0)
         return threading.get_ident()
@@ -318,12 +321,12 @@ def test_inactive_guards_pass_calls_through(limits: Any, system: Any, clock: Man
     assert call() == threading.get_ident()
 
 
-def test_a_machine_without_threads_says_so(limits: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_threads_says_so(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call fails with the system's own error, and the next one is made."""
-    call = limits.timeout(5.0)(lambda: "made")
+    call: Any = system.timeout(5.0)(lambda: "made")
 
-    @limits.timeout(5.0)
-    def items() -> Iterator[str]:
+    @system.timeout(5.0)
+    def items() -> Generator[str, None, None]:
         yield "made"
 
     def fail(self: threading.Thread) -> None:
@@ -337,7 +340,7 @@ def test_a_machine_without_threads_says_so(limits: Any, monkeypatch: pytest.Monk
             next(items())
 
     assert (call(), list(items())) == ("made", ["made"])
-    assert limits.timeouts.workers.working == 0
+    assert system.timeouts.workers.working == 0
 
 
 STUCK = """
@@ -392,13 +395,13 @@ def test_processes_end_and_fork(body: str, said: str) -> None:
     assert (done.stdout.strip(), done.stderr, done.returncode) == (said, "", 0)
 
 
-def test_a_generators_steps_share_its_time(limits: Any, clock: ManualClock) -> None:
+def test_a_generators_steps_share_its_time(system: System, clock: ManualClock) -> None:
     """Steps count; what its reader does between them does not; it is closed on its thread."""
     threads: set[int] = set()
     closed = threading.Semaphore(0)
 
-    @limits.timeout(3.0)
-    def items() -> Iterator[int]:
+    @system.timeout(3.0)
+    def items() -> Generator[int, None, None]:
         try:
             for item in range(10):
                 threads.add(threading.get_ident())
@@ -420,12 +423,12 @@ def test_a_generators_steps_share_its_time(limits: Any, clock: ManualClock) -> N
     assert threads != {threading.get_ident()}
 
 
-def test_a_generators_stuck_step_is_left_in_time(real: Any, blocked: Any) -> None:
+def test_a_generators_stuck_step_is_left_in_time(real: System, blocked: Blocked) -> None:
     """The reader goes on; the generator is closed when its step comes back."""
     closed = threading.Semaphore(0)
 
     @real.timeout(0.05)
-    def items() -> Iterator[str]:
+    def items() -> Generator[str, None, None]:
         try:
             yield "first"
             yield blocked()
@@ -443,11 +446,11 @@ def test_a_generators_stuck_step_is_left_in_time(real: Any, blocked: Any) -> Non
     assert closed.acquire(timeout=10)
 
 
-def test_a_reader_may_send_throw_return_and_close(limits: Any) -> None:
+def test_a_reader_may_send_throw_return_and_close(system: System) -> None:
     """What its reader does reaches the generator; what it returns reaches the reader."""
     seen: list[object] = []
 
-    @limits.timeout(3.0)
+    @system.timeout(3.0)
     def items() -> Any:
         try:
             seen.append((yield 1))
@@ -468,16 +471,16 @@ def test_a_reader_may_send_throw_return_and_close(limits: Any) -> None:
     abandoned.close()
 
     assert seen == ["sent", "thrown", "closed", "closed"]
-    assert limits.timeouts.workers.working == 0
+    assert system.timeouts.workers.working == 0
 
 
 def test_closing_does_not_wait_when_the_process_ends(
-    limits: Any, blocked: Any, monkeypatch: pytest.MonkeyPatch
+    system: System, blocked: Blocked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then no thread runs any more: waiting for one would hold up the end."""
 
-    @limits.timeout(60.0)
-    def items() -> Iterator[str]:
+    @system.timeout(60.0)
+    def items() -> Generator[str, None, None]:
         try:
             yield "item"
         finally:
@@ -491,11 +494,11 @@ def test_closing_does_not_wait_when_the_process_ends(
     assert not blocked.begun.acquire(blocking=False)
 
 
-def test_generators_at_rest_hold_no_one_up(few: Any) -> None:
+def test_generators_at_rest_hold_no_one_up(few: System) -> None:
     """Ten generators are open at once, and two threads still serve everybody."""
 
     @few.timeout(60.0)
-    def items() -> Iterator[int]:
+    def items() -> Generator[int, None, None]:
         yield from range(3)
 
     runs = [items() for _ in range(10)]

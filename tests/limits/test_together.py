@@ -4,7 +4,7 @@ import asyncio
 import functools
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +22,12 @@ from resilience.core import deadline
 from resilience.limits.deadlines import TimeoutLayer
 from resilience.limits.layer import bulkhead_of
 from resilience.testing import ManualClock
+from tests.limits.conftest import Blocked
 
 
-def test_a_stuck_call_keeps_its_place_until_its_thread_ends(real: Any, blocked: Any) -> None:
+def test_a_stuck_call_keeps_its_place_until_its_thread_ends(real: System, blocked: Blocked) -> None:
     """The caller has its error; the dependency is as busy as before, and the bulkhead says so."""
-    guarded = real.timeout(0.02)(real.bulkhead("slow", limit=1)(blocked))
+    guarded = real.timeout(0.02)(real.bulkhead(name="slow", limit=1)(blocked))
     bulkhead = real.bulkheads["slow"]
 
     with pytest.raises(DeadlineExceededError):
@@ -43,12 +44,14 @@ def test_a_stuck_call_keeps_its_place_until_its_thread_ends(real: Any, blocked: 
     assert bulkhead.snapshot().in_use == 0
 
 
-def test_a_stuck_generator_keeps_its_place_until_its_thread_ends(real: Any, blocked: Any) -> None:
+def test_a_stuck_generator_keeps_its_place_until_its_thread_ends(
+    real: System, blocked: Blocked
+) -> None:
     """As for functions; and the place comes back once."""
 
-    @real.bulkhead("stuck items", limit=1)
+    @real.bulkhead(name="stuck items", limit=1)
     @real.timeout(0.05)
-    def items() -> Iterator[str]:
+    def items() -> Generator[str, None, None]:
         yield "first"
         yield blocked()
 
@@ -67,13 +70,13 @@ def test_a_stuck_generator_keeps_its_place_until_its_thread_ends(real: Any, bloc
 
 
 def test_a_generator_cut_off_between_steps_keeps_its_place_while_it_cleans_up(
-    limits: Any, clock: ManualClock, blocked: Any
+    system: System, clock: ManualClock, blocked: Blocked
 ) -> None:
     """The reader's time is up before it asks for the next item: the thread closes by itself."""
 
-    @limits.bulkhead("cleaning", limit=1)
-    @limits.timeout(60.0)
-    def items() -> Iterator[str]:
+    @system.bulkhead(name="cleaning", limit=1)
+    @system.timeout(60.0)
+    def items() -> Generator[str, None, None]:
         try:
             yield "first"
         finally:
@@ -99,14 +102,14 @@ def test_a_generator_cut_off_between_steps_keeps_its_place_while_it_cleans_up(
 
 
 def test_a_call_that_never_started_keeps_no_place(
-    few: Any, clock: ManualClock, blocked: Any, in_thread: Callable[..., Any]
+    few: System, clock: ManualClock, blocked: Blocked, in_thread: Callable[..., Any]
 ) -> None:
     """Its time passed in the queue of the threads: there is nothing to wait for."""
     patient = few.timeout(100.0)(blocked)
     busy = [in_thread(patient), in_thread(patient)]
     for _ in busy:
         assert blocked.begun.acquire(timeout=10)
-    guarded = few.bulkhead("queued", limit=1)(few.timeout(1.0)(lambda: "never"))
+    guarded = few.bulkhead(name="queued", limit=1)(few.timeout(1.0)(lambda: "never"))
     third = in_thread(guarded)
     while not few.timeouts.workers.queued:
         third.join(0.001)
@@ -118,9 +121,9 @@ def test_a_call_that_never_started_keeps_no_place(
     blocked.release.set()
 
 
-def test_only_the_innermost_bulkhead_keeps_the_place(real: Any, blocked: Any) -> None:
+def test_only_the_innermost_bulkhead_keeps_the_place(real: System, blocked: Blocked) -> None:
     """What is further out gives its own back as its own call ends."""
-    inner = real.bulkhead("inner", limit=1)(real.timeout(0.02)(blocked))
+    inner = real.bulkhead(name="inner", limit=1)(real.timeout(0.02)(blocked))
 
     with pytest.raises(DeadlineExceededError):
         real.bulkheads.get("outer", limit=1).call(inner)
@@ -130,19 +133,19 @@ def test_only_the_innermost_bulkhead_keeps_the_place(real: Any, blocked: Any) ->
 
 
 def test_a_deadline_counts_against_the_circuit_and_a_full_bulkhead_does_not(
-    system: System, limits: Any, clock: ManualClock
+    system: System, clock: ManualClock
 ) -> None:
     """One is the dependency's failure, the other is our own doing."""
 
-    @limits.timeout(1.0)
-    @limits.bulkhead("counted", limit=1)
+    @system.timeout(1.0)
+    @system.bulkhead(name="counted", limit=1)
     @system.circuit("counted")
     def call(seconds: float) -> None:
         clock.advance(seconds)
 
     with pytest.raises(DeadlineExceededError):
         call(1.0)
-    with limits.bulkheads["counted"], pytest.raises(BulkheadFullError):
+    with system.bulkheads["counted"], pytest.raises(BulkheadFullError):
         call(0.0)
     call(0.5)
 
@@ -151,13 +154,13 @@ def test_a_deadline_counts_against_the_circuit_and_a_full_bulkhead_does_not(
 
 
 def test_layers_run_in_their_order_and_explain_themselves(
-    limits: Any, system: System, capsys: pytest.CaptureFixture[str]
+    system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever the order of the lines: circuit, bulkhead, timeout."""
 
-    @limits.timeout(timedelta(seconds=2))
+    @system.timeout(timedelta(seconds=2))
     @system.circuit("explained")
-    @limits.bulkhead("explained", limit=7)
+    @system.bulkhead(name="explained", limit=7)
     def call() -> None: ...
 
     bulkhead_of(call).resize(9)
@@ -167,7 +170,7 @@ def test_layers_run_in_their_order_and_explain_themselves(
     assert [line for line in lines if line.startswith("→")] == [
         "→ circuit 'explained'",
         "→ bulkhead 'explained'",
-        "→ timeout",
+        "→ timeout 'explained'",
         "→ the call",
     ]
     assert "limit = 9  (operator)" in lines
@@ -207,36 +210,36 @@ class Client:
         (functools.partial(Client().fetch), "fetched x"),
     ],
 )
-def test_every_kind_of_callable_is_limited(limits: Any, target: Any, answer: str) -> None:
+def test_every_kind_of_callable_is_limited(system: System, target: Any, answer: str) -> None:
     """Objects, bound and class methods, partials, coroutine functions of each kind."""
-    guarded = limits.timeout(5.0)(limits.bulkhead(f"kinds {answer}", limit=1)(target))
+    guarded = system.timeout(5.0)(system.bulkhead(name=f"kinds {answer}", limit=1)(target))
 
     result = guarded("x")
 
     assert (asyncio.run(result) if asyncio.iscoroutine(result) else result) == answer
 
 
-def test_a_second_limit_on_one_function_is_refused(limits: Any) -> None:
+def test_a_second_limit_on_one_function_is_refused(system: System) -> None:
     """By name, with what to do."""
-    for decorator in (limits.timeout(1.0), limits.bulkhead("twice")):
+    for decorator in (system.timeout(1.0), system.bulkhead(name="twice")):
         with pytest.raises(DecorationError, match=r"has a .* layer already"):
             decorator(decorator(lambda: None))
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("inf"), float("nan"), True, "2", None])
-def test_what_is_no_time_is_refused(limits: Any, seconds: Any) -> None:
+def test_what_is_no_time_is_refused(system: System, seconds: Any) -> None:
     """By name, with what is allowed."""
     with pytest.raises(ConfigurationError, match=r"timeout seconds=.*: give a number > 0"):
-        TimeoutLayer(limits.timeouts, seconds)
+        TimeoutLayer(system.timeouts, seconds)
 
 
 @pytest.mark.parametrize("name", ["", "two\nlines", "x" * 201, 7])
-def test_what_is_no_name_is_refused(limits: Any, name: Any) -> None:
+def test_what_is_no_name_is_refused(system: System, name: Any) -> None:
     """By name, with what is allowed."""
     with pytest.raises(ConfigurationError, match=r"timeout name=.*: give a printable text"):
-        TimeoutLayer(limits.timeouts, 1.0, name)
+        TimeoutLayer(system.timeouts, 1.0, name)
     with pytest.raises(ConfigurationError, match=r"bulkhead name=.*: give a printable text"):
-        limits.bulkheads.get(name)
+        system.bulkheads.get(name)
 
 
 def test_a_function_without_bulkhead_has_none() -> None:
@@ -246,14 +249,14 @@ def test_a_function_without_bulkhead_has_none() -> None:
 
 
 def test_guarded_objects_can_be_pickled_where_their_system_has_a_name(
-    limits: Any, monkeypatch: pytest.MonkeyPatch
+    system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In another process they are guarded by that process' own limits."""
-    monkeypatch.setattr("resilience.systems.timeouts", limits.timeouts, raising=False)
-    monkeypatch.setattr("resilience.systems.bulkheads", limits.bulkheads, raising=False)
-    limits.timeouts.home = "resilience.systems:timeouts"
-    limits.bulkheads.home = "resilience.systems:bulkheads"
-    guarded = limits.bulkhead("pickled", limit=2)(limits.timeout(5.0)(Client()))
+    monkeypatch.setattr("resilience.systems.timeouts", system.timeouts, raising=False)
+    monkeypatch.setattr("resilience.systems.bulkheads", system.bulkheads, raising=False)
+    system.timeouts.home = "resilience.systems:timeouts"
+    system.bulkheads.home = "resilience.systems:bulkheads"
+    guarded = system.bulkhead(name="pickled", limit=2)(system.timeout(5.0)(Client()))
 
     copied = pickle.loads(pickle.dumps(guarded))
 

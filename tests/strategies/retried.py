@@ -7,28 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from resilience import System
-from resilience.core.guard import decorate
-from resilience.strategies.budget import Budget, Budgets
-from resilience.strategies.retries import RetryLayer
 
 Call = Callable[..., Any]
-
-_budgets: dict[int, tuple[System, Budgets]] = {}
 
 
 def retry(system: System, **options: Any) -> Callable[[Any], Any]:
     """Return the system's decorator; without jitter, so that waits are known."""
-    return lambda call: decorate(call, RetryLayer(budgets(system), {"jitter": None, **options}))
-
-
-def budgets(system: System) -> Budgets:
-    """Return the system's budgets."""
-    return _budgets.setdefault(id(system), (system, Budgets(system.runtime)))[1]
-
-
-def budget(system: System, name: str) -> Budget:
-    """Return one of them."""
-    return budgets(system).of(name)
+    return system.retry(**{"jitter": None, **options})
 
 
 class Flaky:

@@ -420,7 +420,7 @@ def test_explain_tells_the_numbers_and_where_they_came_from(
     """What the decorator was given and what is default."""
     text = explain(retry(system, attempts=5, on=OSError)(Flaky(1).ask))
 
-    assert "→ retry\n" in text
+    assert "→ retry 'tests.strategies.retried.Flaky.ask'\n" in text
     assert "attempts = 5  (decorator)" in text
     assert "on = OSError  (decorator)" in text
     assert "max_delay = 5.0  (default)" in text

@@ -11,8 +11,8 @@ import pytest
 from resilience import System
 from resilience.strategies.budget import Budget, Budgets
 from resilience.strategies.retries import Retry
-from resilience.testing import ManualClock
-from tests.strategies.retried import KINDS, Call, Flaky, budget, budgets, retry, run
+from resilience.testing import ManualClock, reset
+from tests.strategies.retried import KINDS, Call, Flaky, retry, run
 
 DOWN = ConnectionError("down")
 
@@ -62,7 +62,7 @@ def test_without_a_budget_all_calls_are_tried_again(system: System) -> None:
     fail(still(system, budget=None)(upstream.ask), 100)
 
     assert len(upstream.calls) == 300
-    assert budget(system, "tests.strategies.retried.Flaky.ask").counts(0.0) == (200, 100)
+    assert system.retries.budgets.of("tests.strategies.retried.Flaky.ask").counts(0.0) == (200, 100)
 
 
 def test_one_call_alone_may_use_all_its_attempts(system: System) -> None:
@@ -115,7 +115,9 @@ def test_steady_calls_are_seen_without_a_failure(system: System, clock: ManualCl
             guard()
         clock.advance(1.0)
 
-    _, calls = budget(system, "tests.strategies.retried.Flaky.ask").counts(clock.monotonic())
+    _, calls = system.retries.budgets.of("tests.strategies.retried.Flaky.ask").counts(
+        clock.monotonic()
+    )
 
     assert 900 - 31 <= calls <= 1000
 
@@ -146,23 +148,18 @@ def test_adding_the_circuit_later_changes_the_budget(system: System) -> None:
     fail(alone, 5)
     fail(guarded, 5)
 
-    assert budget(system, "later").counts(0.0) == (4, 5)
-    assert budget(system, "tests.strategies.retried.Flaky.ask").counts(0.0) == (4, 5)
+    assert system.retries.budgets.of("later").counts(0.0) == (4, 5)
+    assert system.retries.budgets.of("tests.strategies.retried.Flaky.ask").counts(0.0) == (4, 5)
 
 
 def test_a_retry_by_name_shares_the_budget_of_that_name(system: System) -> None:
     """`Retry(name=…)` draws on what the circuit's functions draw on; without a name on its own."""
-
-    class Home:
-        runtime = system.runtime
-        budgets = budgets(system)
-
     upstream = Flaky(DOWN)
-    options: dict[str, Any] = {"initial_delay": 0.0, "system": Home()}
+    options: dict[str, Any] = {"initial_delay": 0.0, "system": system}
     for each in (Retry(name="shared", **options), Retry(name="shared", **options)):
         with pytest.raises(ConnectionError):
             each.call(upstream.ask)
-    assert budget(system, "shared").counts(0.0) == (3, 2)
+    assert system.retries.budgets.of("shared").counts(0.0) == (3, 2)
 
     with pytest.raises(ConnectionError):
         Retry(**options).call(upstream.ask)
@@ -180,7 +177,7 @@ def test_a_call_inside_another_spends_nothing(system: System) -> None:
 
     fail(outer)
 
-    assert budget(system, "tests.strategies.retried.Flaky.ask").counts(0.0)[0] == 0
+    assert system.retries.budgets.of("tests.strategies.retried.Flaky.ask").counts(0.0)[0] == 0
 
 
 def test_reset_forgets_what_was_spent(system: System) -> None:
@@ -189,7 +186,7 @@ def test_reset_forgets_what_was_spent(system: System) -> None:
     guard = still(system, budget=0.0)(upstream.ask)
     fail(guard, 9)
 
-    budgets(system).reset()
+    reset(system)
     fail(guard)
 
     assert len(upstream.calls) == 9 + 3 + 1 + 2
@@ -245,7 +242,7 @@ def test_sixteen_threads_count_exactly(system: System) -> None:
     calls = threads * each
     retries = sum(made) - calls
     name = f"{ask.__module__}.{ask.__qualname__}"
-    assert budget(system, name).counts(0.0) == (retries, calls)
+    assert system.retries.budgets.of(name).counts(0.0) == (retries, calls)
     # The last calls find nearly all others counted, and would like two retries each.
     assert retries == calls * 0.2 + 3
 
@@ -253,7 +250,7 @@ def test_sixteen_threads_count_exactly(system: System) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_has_its_own_lock(system: System) -> None:
     """One that another thread held at the fork stays locked for ever."""
-    shared = budget(system, "forked")
+    shared = system.retries.budgets.of("forked")
 
     with shared._lock:
         child = os.fork()

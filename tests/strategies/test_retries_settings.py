@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from resilience import ConfigurationError, DecorationError, System, UnknownSettingError
-from resilience.core.guard import Guard, decorate
 from resilience.strategies.retries import Retry
 from resilience.strategies.retry_settings import RetrySettings
 from resilience.testing import ManualClock, inactive
-from tests.strategies.retried import Call, Flaky, budgets, retry
+from tests.strategies.retried import Flaky, retry
 
 DOWN = ConnectionError("down")
 
@@ -68,7 +67,7 @@ def test_what_cannot_be_is_refused_by_name(
     with pytest.raises(ConfigurationError, match=words) as caught:
         RetrySettings.of(options, "@retry")
     with pytest.raises(ConfigurationError, match=words):
-        Retry(system=home(system), **options)
+        Retry(system=system, **options)
 
     assert str(caught.value).startswith("@retry: ")
 
@@ -124,58 +123,25 @@ def test_results_of_generators_are_not_judged(system: System) -> None:
         retry(system, on_result=bool)(rows)
 
 
-class PerAttempt:
-    """A layer that limits each attempt."""
-
-    role = "timeout"
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def attach(self, guard: Guard) -> None:
-        """Accept."""
-
-    def wrap(self, call: Call, guard: Guard) -> Call:
-        """Limit nothing."""
-        return call
-
-    def describe(self) -> Iterator[str]:
-        """Name it."""
-        yield "timeout"
-
-
 def test_one_attempt_cannot_have_more_time_than_all(system: System) -> None:
     """Both are named, in either order of the decorators; the same time for both is taken."""
     call = Flaky(1).ask
 
     with pytest.raises(ConfigurationError, match=r"@timeout\(3\).*@retry\(timeout=2\)"):
-        retry(system, timeout=2.0)(decorate(call, PerAttempt(3.0)))
+        retry(system, timeout=2.0)(system.timeout(3.0)(call))
     with pytest.raises(ConfigurationError, match=r"@timeout\(3\).*@retry\(timeout=2\)"):
-        decorate(retry(system, timeout=2.0)(call), PerAttempt(3.0))
+        system.timeout(3.0)(retry(system, timeout=2.0)(call))
 
-    assert retry(system, timeout=2.0)(decorate(call, PerAttempt(2.0)))() == 1
+    assert retry(system, timeout=2.0)(system.timeout(2.0)(call))() == 1
 
 
 # -- Retry ----------------------------------------------------------------------------------------
 
 
-class Home:
-    """What a strategy needs of a system."""
-
-    def __init__(self, system: System) -> None:
-        self.runtime = system.runtime
-        self.budgets = budgets(system)
-
-
-def home(system: System) -> Home:
-    """Return the system with budgets."""
-    return Home(system)
-
-
 def test_retry_calls_any_function(system: System, clock: ManualClock) -> None:
     """With its arguments, as often as is needed."""
     upstream = Flaky(DOWN, "answer")
-    strategy = Retry(attempts=2, jitter=None, system=home(system))
+    strategy = Retry(attempts=2, jitter=None, system=system)
 
     assert strategy.call(upstream.ask, 1) == "answer"
     assert upstream.calls == [(1,), (1,)]
@@ -184,7 +150,7 @@ def test_retry_calls_any_function(system: System, clock: ManualClock) -> None:
 
 def test_retry_awaits_what_can_be_awaited(system: System) -> None:
     """`call_async` takes coroutine functions, plain functions, and those that return coroutines."""
-    strategy = Retry(attempts=2, budget=None, system=home(system))
+    strategy = Retry(attempts=2, budget=None, system=system)
 
     async def coroutine(upstream: Flaky) -> Any:
         return upstream.ask()
@@ -208,7 +174,7 @@ def test_retry_gives_up_as_the_decorator_does(system: System) -> None:
     upstream = Flaky(DOWN, ConnectionError("last"))
 
     with pytest.raises(ConnectionError, match="last") as caught:
-        Retry(2, system=home(system)).call(upstream.ask)
+        Retry(2, system=system).call(upstream.ask)
 
     assert len(caught.value.__notes__) == 1
 
@@ -219,7 +185,7 @@ def test_retry_has_a_name_for_its_events(system: System) -> None:
     system.on_event(lambda event: heard.append(event.component))
 
     for name in ("payments", None):
-        Retry(name=name, system=home(system)).call(Flaky(DOWN, "answer").ask)
+        Retry(name=name, system=system).call(Flaky(DOWN, "answer").ask)
 
     assert heard == ["payments", "retry"]
 
@@ -227,7 +193,7 @@ def test_retry_has_a_name_for_its_events(system: System) -> None:
 def test_retry_has_a_timeout_and_can_be_inactive(system: System, clock: ManualClock) -> None:
     """As the decorator has and can."""
     upstream = Flaky(DOWN)
-    strategy = Retry(9, timeout=0.15, jitter=None, system=home(system))
+    strategy = Retry(9, timeout=0.15, jitter=None, system=system)
 
     with pytest.raises(ConnectionError):
         strategy.call(upstream.ask)
@@ -240,7 +206,7 @@ def test_retry_has_a_timeout_and_can_be_inactive(system: System, clock: ManualCl
 
 def test_retry_describes_itself(system: System) -> None:
     """Its name, then its numbers and where they came from."""
-    lines = list(Retry(5, name="payments", jitter=0.5, system=home(system)).describe())
+    lines = list(Retry(5, name="payments", jitter=0.5, system=system).describe())
 
     assert lines[0] == "retry 'payments'"
     assert "attempts = 5  (decorator)" in lines

@@ -1,0 +1,100 @@
+"""Putting settings in force: all of them, or on an error none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from resilience.core.demand import is_made
+from resilience.core.overrides import Given
+from resilience.core.section import Section
+from resilience.degradation.settings import DegradationSettings
+from resilience.limits.settings import LimitsSettings
+from resilience.parts import Parts
+from resilience.settings import BY_NAME, Settings
+
+S = TypeVar("S", bound=Section)
+
+Commit = Callable[[], None]
+BySource = Mapping[str, Settings]
+"""`{who gives them: settings}`, in the order they came; later ones win."""
+
+
+def prepared(parts: Parts, by_source: BySource) -> list[Commit]:
+    """Return what puts the settings in force; nothing is changed until all of it is called.
+
+    A part that nobody has asked for, and that there are no settings for, is not made.
+
+    Raises:
+        ConfigurationError: a setting is refused; says which, and what is allowed.
+    """
+    return [
+        *_by_name(parts, by_source),
+        *_limits(parts, by_source),
+        *_degradation(parts, by_source),
+    ]
+
+
+def warn_of_unknown(parts: Parts, *, only_near: bool) -> None:
+    """Warn of settings by name for what does not exist.
+
+    Args:
+        parts: the system's.
+        only_near: leave out names that resemble none: those may be yet to come.
+    """
+    for name in BY_NAME:
+        if is_made(parts, name):  # else there are no settings for it
+            getattr(parts, name).warn_of_unknown(only_near=only_near)
+
+
+def _by_name(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = {name: _laid_over(by_source, name) for name in BY_NAME}
+    concerned = {name for name in BY_NAME if given[name] or is_made(parts, name)}
+    seconds_of: Callable[[Any], float] = attrgetter("seconds")
+    if "circuits" in concerned:
+        yield parts.circuits.prepare(given["circuits"])
+    if "bulkheads" in concerned:
+        yield parts.bulkheads.prepare(given["bulkheads"])
+    if "timeouts" in concerned:
+        seconds_of, commit = parts.timeouts.prepare(given["timeouts"])
+        yield commit
+    if "retries" in concerned:
+        yield parts.retries.prepare(given["retries"], seconds_of)
+
+
+def _limits(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, LimitsSettings)
+    if given != LimitsSettings() or is_made(parts, "timeouts"):
+        yield partial(parts.timeouts.workers.resize, given.workers)
+
+
+def _degradation(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, DegradationSettings)
+    if given != DegradationSettings() or is_made(parts, "degradation"):
+        features = _laid_over(by_source, "degradation", "features")
+        parts.degradation.check(given, features)
+        yield partial(parts.degradation.configure, given, features)
+
+
+def _merged(by_source: BySource, kind: type[S]) -> S:
+    """Return a section with what each source says of it; later ones win."""
+    merged = kind()
+    for settings in by_source.values():
+        merged = getattr(settings, kind.TITLE).over(merged)
+    return merged
+
+
+def _laid_over(by_source: BySource, *path: str) -> Given:
+    """Return what all sources give by name in the tables at `path`."""
+    merged: dict[str, dict[str, tuple[Any, str]]] = {}
+    for source, settings in by_source.items():
+        tables: Any = settings
+        for each in path:
+            tables = getattr(tables, each)
+        for name, options in tables.items():
+            for setting, value in options.items():
+                origin = settings.origins.get((*path, name, setting), source)
+                merged.setdefault(name, {})[setting] = (value, origin)
+    return merged
