@@ -54,6 +54,7 @@ bulkhead = system.bulkhead
 circuit = system.circuit
 client = system.client
 fallback = system.fallback
+feature = system.feature
 retry = system.retry
 timeout = system.timeout
 
@@ -140,6 +141,7 @@ __all__ = [
     "deadline_headers",
     "explain",
     "fallback",
+    "feature",
     "guarded",
     "protect",
     "remaining",

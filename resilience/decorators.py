@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar, get_overloads, overload
 
 from resilience.core.categories import TRANSIENT
 from resilience.core.classify import Matcher
 from resilience.core.guard import Layer, decorate
-from resilience.core.names import did_you_mean
+from resilience.core.names import NOTHING, did_you_mean
 from resilience.errors import ConfigurationError, UnknownSettingError
 from resilience.parts import Parts
 
@@ -223,6 +223,55 @@ class Decorators(Parts):
             options["limit"] = limit
         BulkheadSettings.of(options, "@bulkhead")
         return adding(lambda: BulkheadLayer(self.bulkheads, name, options))
+
+    def feature(
+        self,
+        name: str,
+        *,
+        otherwise: Any = NOTHING,
+        enabled: bool = True,
+        priority: float = 50.0,
+        off_at: str | None = None,
+        capability: Mapping[str, float] | None = None,
+        rollout: float = 100.0,
+        key: Callable[..., object] | None = None,
+        **unknown: Any,
+    ) -> Decorator:
+        """Make the calls only while the feature is on; `Feature` says what each argument does.
+
+        Args:
+            name: the feature's name; any number of functions may share one.
+            otherwise: a value, or a function of the call's arguments, to answer with where it is
+                off; without one those calls raise `FeatureDisabledError`.
+            enabled: False: off at every level, for everybody.
+            priority: 0-100; features of low priority go off first.
+            off_at: the first level at which it is off: reduced, minimal or emergency; None: by
+                priority.
+            capability: `{level: percent 0-100}` of it that is left there.
+            rollout: percent 0-100 of keys, or of calls, that have it at all.
+            key: function of the call's arguments that returns whose call it is.
+            unknown: refused, by name.
+
+        Raises:
+            ConfigurationError: a value out of range; the feature is described otherwise elsewhere.
+            DecorationError: `otherwise` cannot stand in for the function.
+        """
+        if is_target(name):
+            raise ConfigurationError('@feature needs its name: write @feature("search")')
+        from resilience.degradation.features import Feature
+        from resilience.degradation.layer import FeatureLayer
+
+        given = {
+            "enabled": enabled,
+            "priority": priority,
+            "off_at": off_at,
+            "capability": {} if capability is None else capability,
+            "rollout": rollout,
+            "key": key,
+            **unknown,
+        }
+        options = Feature.of(name, given).options()
+        return adding(lambda: FeatureLayer(self.degradation, name, options, otherwise))
 
 
 # The overloads are what type checkers read; for everyone else the long one is the signature.

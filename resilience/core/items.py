@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from functools import partial
 from typing import Any
 
@@ -34,3 +34,13 @@ def relayed(start: Callable[..., Items]) -> Callable[..., Items]:
                 step = partial(items.asend, sent)
 
     return guarded
+
+
+async def each(answer: Any) -> Items:
+    """Give the items of a plain or an async iterable."""
+    if isinstance(answer, AsyncIterable):
+        async for item in answer:
+            yield item
+    else:
+        for item in answer:
+            yield item

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
+
+
+class Nothing(Enum):
+    """What an argument is that was not given, where None is a value as well."""
+
+    NOTHING = "nothing"
+
+
+NOTHING = Nothing.NOTHING
 
 ENVIRONMENT = "environment"
 """Where a setting came from that an environment variable gave."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
     Awaitable,
     Callable,
     Coroutine,
@@ -20,7 +19,7 @@ from itertools import chain
 from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
-from resilience.core.items import relayed
+from resilience.core.items import each, relayed
 from resilience.core.resumed import Resumed
 from resilience.errors import DecorationError
 
@@ -182,23 +181,13 @@ class _ReplacedItems(AsyncGenerator[Any, Any]):
         await self._items.aclose()
 
 
-async def _each(answer: Any) -> AsyncGenerator[Any, Any]:
-    """Give the items of a plain or an async iterable."""
-    if isinstance(answer, AsyncIterable):
-        async for item in answer:
-            yield item
-    else:
-        for item in answer:
-            yield item
-
-
 async def _begun_async(answer: Any) -> AsyncGenerator[Any, Any]:
     """Return the items of `answer`, begun, as `_begun` does."""
-    items = answer if isinstance(answer, AsyncGenerator) else _each(answer)
+    items = answer if isinstance(answer, AsyncGenerator) else each(answer)
     try:
         first = await anext(items)
     except StopAsyncIteration:
-        return _each(())
+        return each(())
     return _ResumedAsync(items, first)
 
 

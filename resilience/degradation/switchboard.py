@@ -237,6 +237,15 @@ class Switchboard(Homed):
         if self._runtime.clock.monotonic() >= self._until:
             self.settle()
 
+    def ends_in(self, switch: Switch) -> float | None:
+        """Return the seconds, >= 0, until an order on a feature ends; None: nobody can tell."""
+        left = switch.until - self._runtime.clock.monotonic()
+        return max(0.0, left) if left < inf else None
+
+    def tell(self, signal: NamedSignal, component: str, data: Mapping[str, Any]) -> None:
+        """Tell of something that happened to a feature."""
+        self._runtime.bus.emit(signal, component, data)
+
     def _publish(self, because: Order | None = None) -> News:
         """Work out all that follows from what is in force; return what is to be told."""
         raise NotImplementedError

@@ -54,22 +54,26 @@ class Source:
         """Return the same source, not yet checked against any function."""
         return Source(self.source, self.priority, self.name)
 
-    def check(self, guard: Guard) -> None:
+    def check(self, guard: Guard, role: str = "fallback") -> None:
         """Refuse a source that could not stand in for the guard's function.
+
+        Args:
+            guard: the function's.
+            role: what the source is to it, for messages.
 
         Raises:
             DecorationError: async for sync, other arguments, or a value where items are due.
         """
         if not callable(self.source):
-            self._check_value(guard)
+            self._check_value(guard, role)
             return
         kind = kind_of(self.source)
         if kind in _MISMATCH[guard.kind]:
             raise DecorationError(
-                f"fallback for {guard.name}: {self.name} is a {kind.value}, "
+                f"{role} for {guard.name}: {self.name} is a {kind.value}, "
                 f"which cannot stand in for a {guard.kind.value}"
             )
-        self._check_signature(guard)
+        self._check_signature(guard, role)
 
     def answer(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the answer, as the function gives it or as a copy of the value."""
@@ -93,18 +97,18 @@ class Source:
             return bound.args, bound.kwargs
         return args, kwargs
 
-    def _check_value(self, guard: Guard) -> None:
+    def _check_value(self, guard: Guard, role: str) -> None:
         wanted: tuple[type, ...] = (Iterable,)
         if guard.kind is Kind.ASYNC_GENERATOR:
             wanted = (Iterable, AsyncIterable)
         is_generator = guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR)
         if is_generator and not isinstance(self.source, wanted):
             raise DecorationError(
-                f"fallback for {guard.name}: {self.source!r} has no items, "
+                f"{role} for {guard.name}: {self.source!r} has no items, "
                 f"and a {guard.kind.value} gives items"
             )
 
-    def _check_signature(self, guard: Guard) -> None:
+    def _check_signature(self, guard: Guard, role: str) -> None:
         own, other = _signature(self.source), _signature(guard.call)
         self._own, self._other = own, other
         if own is None:
@@ -120,7 +124,7 @@ class Source:
                 own.bind(*args, **kwargs, **given)
             except TypeError as mismatch:
                 raise DecorationError(
-                    f"fallback for {guard.name}{other}: {self.name}{own} does not take "
+                    f"{role} for {guard.name}{other}: {self.name}{own} does not take "
                     f"its arguments ({mismatch})"
                 ) from None
 
