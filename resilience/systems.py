@@ -48,7 +48,7 @@ class System(Decorators):
         random: randomness.Random | None = None,
     ) -> None:
         super().__init__(Runtime(clock, random))
-        self.started_at = self.runtime.clock.time()
+        self.started_at = self.runtime.started_at
         self.stopping = False
         self._settings: Settings | None = None
         self._by_source: dict[str, Settings] = {}

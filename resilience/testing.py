@@ -8,6 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 
 from resilience.core.checks import duration
+from resilience.core.demand import is_made
 from resilience.events import Event
 from resilience.systems import System
 from resilience.systems import system as default_system
@@ -91,9 +92,14 @@ def record_events(system: System = default_system) -> Iterator[list[Event]]:
 
 
 def reset(system: System = default_system) -> None:
-    """Close all circuits of `system` afresh, without orders, counts or keys; fill all budgets."""
+    """Close all circuits of `system` afresh, without orders, counts or keys; fill all budgets.
+
+    It is at the normal level then, and no feature is under an order.
+    """
     system.circuits.reset()
     system.retries.reset()
+    if is_made(system, "degradation"):
+        system.degradation.reset()
 
 
 @contextmanager

@@ -66,10 +66,10 @@ class Resilience:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Set up `app`: settings, error handlers, endpoints; starts nothing.
+        """Set up `app`: settings, error handlers, endpoints, templates' `feature`.
 
-        Settings are read from its `RESILIENCE_CIRCUITS` and `RESILIENCE_WEB`, and over them from
-        `RESILIENCE__…` in the environment.
+        Settings are read from its `RESILIENCE_CIRCUITS`, `RESILIENCE_DEGRADATION` and
+        `RESILIENCE_WEB`, and over them from `RESILIENCE__…` in the environment. Nothing starts.
 
         Raises:
             ConfigurationError: a setting is refused, the app is set up already, or has served.
@@ -82,9 +82,14 @@ class Resilience:
         if settings.web.endpoints:
             app.register_blueprint(_blueprint())
         handlers.register(app)
+        app.jinja_env.globals.setdefault("feature", self._feature)
         request_started.connect(note_route, app)
         app.wsgi_app = Edge(app, state, app.wsgi_app)  # type: ignore[method-assign]
         app.extensions[NAME] = state
+
+    def _feature(self, name: str, default: bool | None = None, *, key: object = None) -> bool:
+        """Tell templates whether a feature is on; `Degradation.enabled` says more."""
+        return self._system.degradation.enabled(name, default, key=key)
 
 
 def _check(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import Enum, StrEnum
 
 
 class Nothing(Enum):
@@ -25,6 +25,8 @@ def as_variable(name: str) -> str:
 
 def shown(value: object) -> str:
     """Return a setting's value as people read it: functions and types by their names."""
+    if isinstance(value, StrEnum):
+        return repr(value.value)
     if isinstance(value, tuple):
         return f"({', '.join(shown(each) for each in value)})"
     name: str = getattr(value, "__name__", "") or repr(value)

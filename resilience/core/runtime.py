@@ -41,7 +41,7 @@ class Runtime(Homed):
         random: where jitter and shares are drawn from; seed it for repeatable runs.
     """
 
-    __slots__ = ("active", "bus", "clock", "engine", "random")
+    __slots__ = ("active", "bus", "clock", "engine", "random", "started_at")
 
     def __init__(self, clock: Clock | None = None, random: Random | None = None) -> None:
         super().__init__()
@@ -49,4 +49,5 @@ class Runtime(Homed):
         self.random = Random() if random is None else random
         self.engine = Engine(self.clock, self.random)
         self.bus = Bus(self.clock, elsewhere=self.engine.spawn)
+        self.started_at = self.clock.time()
         self.active = True  # False: every guard passes its calls through (tests)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any
 
 from resilience.core.checks import flag, function, mapping, number, text
@@ -42,8 +41,8 @@ class Feature:
     name: str
     enabled: bool = True
     priority: float = 50.0
-    off_at: Level | None = None
-    capability: Mapping[Level, float] = field(default_factory=dict)
+    off_at: Level | str | None = None
+    capability: Mapping[str, float] = field(default_factory=dict)
     rollout: float = ALL
     key: Key | None = None
 
@@ -55,7 +54,7 @@ class Feature:
             if value is not None or name not in _OPTIONAL:
                 object.__setattr__(self, name, check(subject + name, value))  # frozen
         if self.off_at is not None:
-            _refuse_capability_when_off(subject, self.capability, self.off_at)
+            _refuse_capability_when_off(subject, self.capability, Level(self.off_at))
 
     def __hash__(self) -> int:
         return hash(self.name)  # a dict, `capability` has no hash
@@ -81,7 +80,7 @@ class Feature:
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in given.items() if value != getattr(default, name)}
 
-    def left_at(self, level: Level, floors: Mapping[Level, float]) -> float:
+    def left_at(self, level: Level, floors: Mapping[str, float]) -> float:
         """Return the percent 0-100 of it that is left at `level`, switches and rollout aside.
 
         Args:
@@ -117,11 +116,11 @@ def _capability(setting: str, value: Any) -> Mapping[Level, float]:
                 f"it may only fall from {LEVELS[0]} to {LEVELS[-1]}"
             )
         before = (level, left)
-    return MappingProxyType(ordered)
+    return ordered
 
 
 def _refuse_capability_when_off(
-    subject: str, capability: Mapping[Level, float], off_at: Level
+    subject: str, capability: Mapping[str, float], off_at: Level
 ) -> None:
     for level, left in capability.items():
         if level >= off_at and left > 0:

@@ -138,12 +138,12 @@ class Ladder:
             if each.until <= now:
                 del self._demands[each.trigger]
         asking = (each for each in watches if each.asks(now))
-        by_rules = [Demand(each.rule.level, each.say(), RULE, inf) for each in asking]
+        by_rules = [Demand(each.rule.leads_to, each.say(), RULE, inf) for each in asking]
         return [*by_rules, *self._demands.values()]
 
     def _is_over(self, watches: Sequence[Watch], now: float) -> bool:
         """Tell whether all that may have led here has been over for long enough."""
-        behind = [each for each in watches if each.rule.level >= self.level and not each.error]
+        behind = [each for each in watches if each.rule.leads_to >= self.level and not each.error]
         if behind:
             return all(each.lets_go(now, self._changed_at) for each in behind)
         return now - self._changed_at >= self._rest - _TICK

@@ -91,7 +91,6 @@ class FeatureLayer:
         """Yield the feature's settings, each with its source, and what is in force."""
         yield f"feature {self._name!r}"
         for name, (value, source) in self._degradation.features.origins(self._name).items():
-            value = dict(value) if name == "capability" else value
             yield f"{name} = {shown(value)}  ({source})"
         if self._source is not None:
             yield f"otherwise {self._source.name}  (decorator)"

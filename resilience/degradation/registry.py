@@ -89,7 +89,7 @@ class Features:
         if before is None or options:
             self._declared[name] = dict(options)
             if owner is not None:
-                self._owners[name] = owner
+                self._owners.setdefault(name, owner)
             self._put(feature)
         return self._switches[name]
 
@@ -159,6 +159,13 @@ class Features:
         else:
             orders[kind] = order
 
+    def release_all(self) -> None:
+        """End all orders and limits, also those on features that nobody has described yet."""
+        self._orders.clear()
+        for switch in self._switches.values():
+            switch.orders.clear()
+            switch.limits.clear()
+
     def orders(self) -> dict[str, dict[str, Order]]:
         """Return all orders in force, `{feature: {kind: order}}`."""
         known = {each.name: dict(each.orders) for each in self if each.orders}
@@ -217,7 +224,9 @@ class Features:
             return self._chance(name)
 
     def _chance(self, name: str) -> float:
-        return self._runtime.random.random() * ALL
+        """Return a place by chance: in a request the same for all that it asks of a feature."""
+        drawn = degraded.chance(self._runtime.random.random)
+        return self._runtime.random.random() * ALL if drawn is None else place_of(name, drawn)
 
     # -- publishing ---------------------------------------------------------------------------
 
@@ -228,7 +237,7 @@ class Features:
         return min((each.until for each in self._switches.values()), default=inf)
 
     def publish(
-        self, standing: Callable[[str], Standing], floors: Mapping[Level, float], *, timed: bool
+        self, standing: Callable[[str], Standing], floors: Mapping[str, float], *, timed: bool
     ) -> Changes:
         """Work out every switch anew; return those that changed.
 

@@ -48,7 +48,7 @@ class Rule:
     metric: str
     operator: str
     value: float
-    level: Level
+    level: Level | str
     features: tuple[str, ...] = ()
     for_: float = 5.0
     clear: float | None = None
@@ -90,6 +90,11 @@ class Rule:
         if missing:
             raise ConfigurationError(f"rule {given!r}: give its {', '.join(missing)}, too")
         return cls(**given)
+
+    @property
+    def leads_to(self) -> Level:
+        """The level that it leads to."""
+        return Level(self.level)
 
     def holds(self, value: float) -> bool:
         """Tell whether the metric's value is one that the rule is about."""

@@ -13,7 +13,7 @@ from resilience import signals
 from resilience.core.checks import seconds, text
 from resilience.core.names import did_you_mean
 from resilience.core.runtime import Runtime
-from resilience.degradation.controller import Controller
+from resilience.degradation.controller import Controller, RuleState
 from resilience.degradation.features import Feature
 from resilience.degradation.ladder import MINUTE, Demand
 from resilience.degradation.levels import Level, as_level, below_normal
@@ -61,7 +61,7 @@ class Degradation(Switchboard):
         self._controller = Controller(measures)
         self._own_rules: list[Rule] = []
         self._order: Order | None = None
-        self._shown = _Shown(Level.NORMAL, runtime.clock.time())
+        self._shown = _Shown(Level.NORMAL, runtime.started_at)
         self._duty = runtime.engine.every(
             self._settings.check_interval, self.step, name="degradation", jitter=0.0
         )
@@ -85,6 +85,11 @@ class Degradation(Switchboard):
             shown.level, shown.since, shown.reason, shown.trigger, shown.actor, shown.ends,
             features, rules,
         )  # fmt: skip
+
+    @property
+    def rules(self) -> tuple[RuleState, ...]:
+        """Every rule that is followed, with what it last saw."""
+        return self._controller.rules
 
     def degrade(
         self,
@@ -215,6 +220,15 @@ class Degradation(Switchboard):
             now = self._runtime.clock.monotonic()
             moved = self._settings.enabled and self._controller.step(now)
             news = self._publish() if moved or now >= self._until else []
+        self._tell(news)
+
+    def reset(self) -> None:
+        """Go back to normal, and end all orders and limits; settings and rules stay."""
+        with self._lock:
+            self._controller.reset("", "", None)
+            self._order = None
+            self.features.release_all()
+            news = self._publish()
         self._tell(news)
 
     def refresh(self) -> None:

@@ -12,7 +12,7 @@ from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError
 
 
-def _levels(setting: str, value: Any) -> Mapping[Any, float]:
+def _levels(setting: str, value: Any) -> Mapping[str, float]:
     from resilience.degradation.features import percent  # whoever degrades loads it
     from resilience.degradation.levels import LEVELS, below_normal
 
@@ -20,7 +20,7 @@ def _levels(setting: str, value: Any) -> Mapping[Any, float]:
         below_normal(f"{setting}: level", level): percent(f"{setting}: {level}", floor)
         for level, floor in mapping(setting, value).items()
     }
-    floors = {each: given.get(each, _FLOORS[each]) for each in LEVELS[1:]}
+    floors: dict[str, float] = {each: given.get(each, _FLOORS[each]) for each in LEVELS[1:]}
     for milder, deeper in pairwise(LEVELS[1:]):
         if floors[milder] > floors[deeper]:
             raise ConfigurationError(
@@ -84,6 +84,6 @@ class DegradationSettings(Section):
     enabled: bool = True
     check_interval: float = 1.0
     forced_for: float = 3600.0
-    levels: Mapping[Any, float] = field(default_factory=lambda: _FLOORS)
+    levels: Mapping[str, float] = field(default_factory=lambda: _FLOORS)
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rules: tuple[Any, ...] = ()

@@ -9,6 +9,7 @@ from resilience.settings import WebSettings
 from resilience.systems import System
 from resilience.web import payloads
 from resilience.web.answers import Answer, json_answer
+from resilience.web.level import degradation
 from resilience.web.negotiate import prefers_html
 
 HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
@@ -49,7 +50,8 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
     if method not in METHODS:
         return _not_allowed()
     if path == DEGRADATION:
-        return json_answer(200, "application/json", payloads.degradation(system))
+        told = degradation(system, detailed=actor() is not None)
+        return json_answer(200, "application/json", told)
     payload = _health(system, path, actor)
     # A browser offers health+json as a download; people get what it shows.
     kind = "json" if prefers_html(headers.get("accept", "")) else "health+json"
@@ -59,7 +61,7 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
 
 def asks_who(method: str, path: str) -> bool:
     """Tell whether the answer depends on who asks; else nobody need find that out."""
-    return path == HEALTH and method in METHODS
+    return path in {HEALTH, DEGRADATION} and method in METHODS
 
 
 def _health(system: System, path: str, actor: Actor) -> payloads.Payload:

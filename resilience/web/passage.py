@@ -87,7 +87,7 @@ class Passage:
         self.outcome: Outcome | None = None
         self._started = system.runtime.clock.monotonic()
         self._deadline = self._its_deadline()
-        self._marks: degraded.Marks = {}
+        self._marks = degraded.Marks()
         self._tokens: list[tuple[Token[Any], Token[Any] | None]] = []
         self._unfinished = [True]
         # Probes are quick and frequent, and would make the app look better than it is.

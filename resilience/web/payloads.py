@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from resilience.circuits.snapshot import CircuitSnapshot
 from resilience.circuits.states import CircuitState
 from resilience.events import Worker
 from resilience.systems import System
+from resilience.web.level import inactive_rules
+from resilience.web.times import timestamp
 
 Payload = dict[str, Any]
 
@@ -28,15 +29,18 @@ def health(system: System, *, detailed: bool) -> Payload:
 
     The shape is that of draft-inadarei-api-health-check-06, with a circuit's numbers added.
     """
+    inactive = inactive_rules(system)
     if not detailed:
-        return {"status": _status(each.state in _WORRYING for each in system.circuits)}
+        worries = any(each.state in _WORRYING for each in system.circuits)
+        return {"status": _status([worries, bool(inactive)])}
     snapshots = [circuit.snapshot() for circuit in system.circuits]
     checks: dict[str, list[Payload]] = {}
     now = timestamp(system.runtime.clock.time())
     for each in snapshots:
         checks.setdefault(f"circuit:{each.name}", []).append({**_check(each), "time": now})
+    checks.update({name: [{**check, "time": now}] for name, check in inactive.items()})
     return {
-        "status": _status(each.state in _WORRYING for each in snapshots),
+        "status": _status([any(each.state in _WORRYING for each in snapshots), bool(inactive)]),
         "worker": Worker.name(),
         "since": timestamp(system.started_at),
         "checks": checks,
@@ -53,17 +57,11 @@ def liveness() -> Payload:
     return {"status": "pass"}
 
 
-def degradation(system: System) -> Payload:
-    """Return the level of service: there is the normal one, since the system was made."""
-    since = timestamp(system.started_at)
-    return {"level": "normal", "since": since, "reason": None, "features": []}
-
-
 def degraded_header(marks: Mapping[str, str]) -> str:
     """Return the value of `X-Degraded`: `name=how, …`, at most 10 names and 1000 characters.
 
     Args:
-        marks: `dict[component, "stale" or "fallback"]`.
+        marks: `dict[component, how]`, as `degraded.Marks` says it.
     """
     value = ""
     for component, how in list(marks.items())[:_MOST_NAMES]:
@@ -72,12 +70,6 @@ def degraded_header(marks: Mapping[str, str]) -> str:
             break
         value = f"{value}, {entry}" if value else entry
     return value
-
-
-def timestamp(at: float) -> str:
-    """Return wall-clock seconds as RFC 3339 in UTC, to the millisecond."""
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return moment.replace("+00:00", "Z")
 
 
 def _status(worries: Any) -> str:

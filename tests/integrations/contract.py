@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from resilience import Circuit, DeadlineExceededError, System, remaining
+from resilience import Circuit, DeadlineExceededError, Feature, System, remaining
 from resilience.testing import ManualClock, force_open
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -357,8 +357,34 @@ class WebContract:
             "level": "normal",
             "since": "2025-06-15T15:06:40.000Z",
             "reason": None,
+            "trigger": None,
+            "ends": None,
             "features": [],
         }
+
+    def test_degradation_in_full(self, site: Site) -> None:
+        """What is off or in part for which reason, until when; who did it is no public matter."""
+        system = site.shop.system
+        system.degradation.add(Feature("reviews", priority=10))
+        system.degradation.add(Feature("search", capability={"reduced": 40}))
+        site.shop.clock.advance(5)
+        system.degradation.degrade("reduced", "the shop is on TV", actor="ann", for_=60)
+
+        public, full = site.ask("/degradation").json, site.ask("/degradation", headers=OPERATOR)
+
+        assert public == {
+            "level": "reduced",
+            "since": "2025-06-15T15:06:45.000Z",
+            "reason": "the shop is on TV",
+            "trigger": "manual",
+            "ends": "2025-06-15T15:07:45.000Z",
+            "features": [
+                {"name": "reviews", "enabled": False, "capability": 0.0},
+                {"name": "search", "enabled": True, "capability": 40.0},
+            ],
+        }
+        assert full.json["actor"] == "ann"
+        assert [each["cause"] for each in full.json["features"]] == ["level", "level"]
 
     @pytest.mark.parametrize("path", ENDPOINTS)
     def test_endpoints_answer_get_and_head_only(self, site: Site, path: str) -> None:

@@ -56,7 +56,7 @@ def test_other_methods_are_refused(system: System, path: str, method: str) -> No
     assert refused.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/degradation"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_who_asks_is_only_asked_where_it_matters(system: System, path: str) -> None:
     """Finding out may cost a query, which a probe must not depend on."""
     found = answer(system, WebSettings(), "GET", path, {}, unasked)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from resilience.web.payloads import degraded_header, timestamp
+from resilience.web.payloads import degraded_header
+from resilience.web.times import timestamp
 
 
 def test_nothing_stood_in_is_no_header() -> None:
