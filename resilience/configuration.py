@@ -94,7 +94,8 @@ def _laid_over(by_source: BySource, *path: str) -> Given:
         for each in path:
             tables = getattr(tables, each)
         for name, options in tables.items():
+            found = merged.setdefault(name, {})
             for setting, value in options.items():
                 origin = settings.origins.get((*path, name, setting), source)
-                merged.setdefault(name, {})[setting] = (value, origin)
+                found[setting] = (value, origin)
     return merged

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from resilience.core import degraded
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean, shown
+from resilience.core.overrides import Given, Overrides
 from resilience.core.runtime import Runtime
 from resilience.degradation.features import ALL, Feature
 from resilience.degradation.levels import Level
@@ -18,10 +19,9 @@ from resilience.errors import ConfigurationError
 
 log = logging.getLogger("resilience")
 
-Options = Mapping[str, Any]
-Overrides = Mapping[str, Mapping[str, tuple[Any, str]]]
-"""`{feature: {setting: (value, where it came from)}}`"""
+KIND = "feature"
 
+Options = Mapping[str, Any]
 Changes = list[tuple[Switch, tuple[float, float, str]]]
 """The switches that changed, with what each showed before."""
 
@@ -49,7 +49,7 @@ class Features:
         self._switches: dict[str, Switch] = {}
         self._declared: dict[str, Options] = {}
         self._owners: dict[str, str] = {}
-        self._overrides: Overrides = {}
+        self._overrides = Overrides(KIND)
         self._orders: dict[str, dict[str, Order]] = {}  # given before the feature was known
         self._complained: set[str] = set()
 
@@ -93,37 +93,48 @@ class Features:
             self._put(feature)
         return self._switches[name]
 
-    def check(self, overrides: Overrides) -> dict[str, Feature]:
+    def check(self, given: Given) -> dict[str, Feature]:
         """Return every feature as it would be with these settings over what code says.
+
+        Args:
+            given: `{feature: {setting: (value, where it came from)}}`.
 
         Raises:
             UnknownSettingError, ConfigurationError: names feature and setting.
         """
-        names = {**dict.fromkeys(self._switches), **dict.fromkeys(_spelled(overrides, self))}
+        overrides = Overrides(KIND, given)
+        names = dict.fromkeys((*self._declared, *self._named_by(given)))
         return {
             name: self._effective(name, self._declared.get(name, {}), overrides) for name in names
         }
 
-    def override(self, overrides: Overrides) -> None:
+    def override(self, given: Given) -> None:
         """Put settings by name in force, over what code says; those given before end."""
-        features = self.check(overrides)
-        self._overrides = overrides
-        for name, feature in features.items():
-            if name in self._declared or _over(overrides, name):
-                self._put(feature)
-            else:  # only settings that are gone had named it
-                del self._switches[name]
+        features = self.check(given)
+        self._overrides = Overrides(KIND, given)
+        for name in [each for each in self._switches if each not in features]:
+            # Only settings that are gone had described it; orders on it are not theirs to end.
+            self._orders[name] = self._switches.pop(name).orders
+        for feature in features.values():
+            self._put(feature)
 
     def origins(self, name: str) -> dict[str, tuple[Any, str]]:
         """Return `{setting: (value in force, where it came from)}` of a feature."""
         feature, declared = self[name].feature, self._declared.get(name, {})
-        overridden = _over(self._overrides, name)
-        found = {}
-        for setting in ("enabled", "priority", "off_at", "capability", "rollout", "key"):
-            source = "decorator" if setting in declared else "default"
-            source = overridden[setting][1] if setting in overridden else source
-            found[setting] = (getattr(feature, setting), source)
-        return found
+        return {
+            setting: (getattr(feature, setting), self._overrides.source(name, setting, declared))
+            for setting in ("enabled", "priority", "off_at", "capability", "rollout", "key")
+        }
+
+    def _named_by(self, given: Given) -> list[str]:
+        """Return the features that settings describe; variables spell only some names in full."""
+        by_variable = {as_variable(name).lower(): name for name in self._declared}
+        return [
+            by_variable.get(name, name)
+            if all(source == ENVIRONMENT for _, source in options.values())
+            else name
+            for name, options in given.items()
+        ]
 
     def _put(self, feature: Feature) -> None:
         switch = self._switches.get(feature.name)
@@ -132,9 +143,9 @@ class Features:
             switch.orders.update(self._orders.pop(feature.name, {}))
         switch.feature = feature
 
-    def _effective(self, name: str, options: Options, overrides: Overrides) -> Feature:
-        over = {setting: value for setting, (value, _) in _over(overrides, name).items()}
-        return Feature.of(name, {**options, **over})
+    @staticmethod
+    def _effective(name: str, options: Options, overrides: Overrides) -> Feature:
+        return Feature.of(name, overrides.over(name, options))
 
     def _is_again(self, name: str, owner: str | None) -> bool:
         return owner is not None and owner == self._owners.get(name) and "<lambda>" not in owner
@@ -256,28 +267,6 @@ class Features:
             if switch.shown() != before:
                 changes.append((switch, before))
         return changes
-
-
-def _spelled(overrides: Overrides, known: Features) -> list[str]:
-    """Return the features that settings name, by their own names where variables spell them."""
-    by_variable = {as_variable(each.name).lower(): each.name for each in known}
-    return [
-        by_variable[name]
-        if name in by_variable and name not in known and _is_from_environment(options)
-        else name
-        for name, options in overrides.items()
-    ]
-
-
-def _over(overrides: Overrides, name: str) -> Mapping[str, tuple[Any, str]]:
-    """Return a feature's overrides; the environment names it as far as variables can spell."""
-    spelled = overrides.get(as_variable(name).lower(), {})
-    from_environment = {key: value for key, value in spelled.items() if value[1] == ENVIRONMENT}
-    return {**overrides.get(name, {}), **from_environment}
-
-
-def _is_from_environment(options: Mapping[str, tuple[Any, str]]) -> bool:
-    return all(source == ENVIRONMENT for _, source in options.values())
 
 
 def _listed(options: Options) -> str:

@@ -12,6 +12,7 @@ from threading import Lock
 from resilience import signals
 from resilience.core.checks import seconds, text
 from resilience.core.names import did_you_mean
+from resilience.core.overrides import Given
 from resilience.core.runtime import Runtime
 from resilience.degradation.controller import Controller, RuleState
 from resilience.degradation.features import Feature
@@ -19,7 +20,7 @@ from resilience.degradation.ladder import MINUTE, Demand
 from resilience.degradation.levels import Level, as_level, below_normal
 from resilience.degradation.metrics import Measures, Read, ReadOf
 from resilience.degradation.orders import Order, said_reason
-from resilience.degradation.registry import Overrides, Standing
+from resilience.degradation.registry import Standing
 from resilience.degradation.rules import Rule
 from resilience.degradation.settings import DegradationSettings
 from resilience.degradation.states import DegradationState, state_of
@@ -175,25 +176,25 @@ class Degradation(Switchboard):
 
     # -- settings and rules -------------------------------------------------------------------
 
-    def check(self, settings: DegradationSettings, overrides: Overrides) -> None:
+    def check(self, settings: DegradationSettings, given: Given) -> None:
         """Refuse settings that could not be put in force; changes nothing.
 
         Raises:
             UnknownSettingError, ConfigurationError: says which, and what is allowed.
         """
-        features = self.features.check(overrides)
+        features = self.features.check(given)
         for rule in settings.rules:
             self._check_rule(rule, features)
 
-    def configure(self, settings: DegradationSettings, overrides: Overrides) -> None:
+    def configure(self, settings: DegradationSettings, given: Given) -> None:
         """Put settings in force that `check` lets pass; rules that stay go on as they are.
 
         Args:
             settings: the section `degradation`.
-            overrides: its features, `{feature: {setting: (value, where it came from)}}`.
+            given: its features, `{feature: {setting: (value, where it came from)}}`.
         """
         with self._lock:
-            self.features.override(overrides)
+            self.features.override(given)
             self._settings = settings
             self._follow()
             news = self._publish()
