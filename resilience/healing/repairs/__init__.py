@@ -9,8 +9,26 @@ Register them by component, in the order they are to be tried::
     system.healer.action(DisconnectRedis("cache", client))
 """
 
+from resilience.healing.repairs.caches import ClearCache
+from resilience.healing.repairs.circuits import ResetCircuit
 from resilience.healing.repairs.clients import SwapClient
 from resilience.healing.repairs.databases import CloseDjangoConnections, DisposeEngine
+from resilience.healing.repairs.files import ReplaceCorruptFile, back_up
+from resilience.healing.repairs.logs import ReopenLogs
+from resilience.healing.repairs.memory import FreeMemory
 from resilience.healing.repairs.redis import DisconnectRedis
+from resilience.healing.repairs.state import RestoreState
 
-__all__ = ["CloseDjangoConnections", "DisconnectRedis", "DisposeEngine", "SwapClient"]
+__all__ = [
+    "ClearCache",
+    "CloseDjangoConnections",
+    "DisconnectRedis",
+    "DisposeEngine",
+    "FreeMemory",
+    "ReopenLogs",
+    "ReplaceCorruptFile",
+    "ResetCircuit",
+    "RestoreState",
+    "SwapClient",
+    "back_up",
+]
