@@ -10,7 +10,8 @@ from werkzeug.exceptions import SecurityError
 
 from resilience.web import endpoints
 from resilience.web.actors import actor_of
-from resilience.web.passage import Passage
+from resilience.web.passage import READ, Passage
+from resilience.web.views import warn_of_bypassed
 from resilience.web.wsgi import passing
 from resilience_flask import handlers
 from resilience_flask.state import State, response_of
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PASSAGE = "resilience.passage"
 """Where the WSGI environment has the request's passage."""
+
+_READ = {f"HTTP_{name.upper().replace('-', '_')}": name for name in READ}
 
 
 class Edge:
@@ -60,6 +63,10 @@ class Edge:
         handlers.outrank_catch_alls(self._app)
         self._state.met = True
         self._state.system.warn_of_unknown()
+        served = self._app.view_functions
+        warn_of_bypassed(
+            (rule.rule, served.get(rule.endpoint)) for rule in self._app.url_map.iter_rules()
+        )
 
     def _probe(self, environ: WSGIEnvironment) -> WSGIApplication | None:
         answer = endpoints.answer(
@@ -90,9 +97,5 @@ def note_route(sender: Flask, **_: Any) -> None:
 
 
 def _headers(environ: WSGIEnvironment) -> dict[str, str]:
-    """Return the request's headers, names in lower case."""
-    return {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
+    """Return those of the request's headers that a passage reads, names in lower case."""
+    return {name: environ[key] for key, name in _READ.items() if key in environ}

@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute
 from resilience import ConfigurationError, System
 from resilience import system as default_system
 from resilience.web.asgi import Answers, App, Refusal
+from resilience.web.lifespan import lifespan
+from resilience.web.openapi import add_responses
 from resilience.web.views import warn_of_bypassed
-from resilience_starlette.documents import add_responses
-from resilience_starlette.life import lifespan
 from resilience_starlette.middleware import Edge, ResilienceMiddleware
 from resilience_starlette.routing import views
 from resilience_starlette.serving import is_ours, routes_of
@@ -68,9 +68,8 @@ class Resilience:
         _check(app)
         state = state_of(self._system, self._authorize, self._settings, name_of(app))
         router = app.router
-        if state.web.endpoints:
-            # First, as an app's last route may serve every path there is.
-            router.routes[:0] = routes_of(state)
+        # First, as an app's last route may serve every path there is.
+        router.routes[:0] = routes_of(state)
         router.lifespan_context = partial(
             lifespan, system=state.system, within=router.lifespan_context
         )

@@ -34,6 +34,8 @@ class Edge:
     def __init__(self, app: App, state: State) -> None:
         self.app = app
         self._state = state
+        # Layers are made when an app starts: by now all that decorators make is there.
+        state.system.warn_of_unknown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""

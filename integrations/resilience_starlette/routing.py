@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from starlette.routing import Mount
@@ -30,8 +30,9 @@ def template(scope: Scope) -> str:
     if endpoint is None:
         return ""
     route = _route(scope, endpoint)
-    own = "" if route is None or isinstance(route, Mount) else route.path
-    return _prefix(scope, route) + own
+    if route is None or isinstance(route, Mount):  # no route of its own: a mounted app's answer
+        return _prefix(scope, {})
+    return _prefix(scope, route.param_convertors) + str(route.path)
 
 
 def _route(scope: Scope, endpoint: Any) -> Any:
@@ -54,11 +55,15 @@ def _serving(endpoint: Any, routes: Iterable[Any]) -> Any:
     return None
 
 
-def _prefix(scope: Scope, route: Any) -> str:
-    """Return the templates of the mounts passed; "" if a value cannot be told from the text."""
+def _prefix(scope: Scope, own: Mapping[str, Any]) -> str:
+    """Return the templates of the mounts passed; "" if a value cannot be told from the text.
+
+    Args:
+        scope: the request.
+        own: the parameters of the route itself, by name.
+    """
     if "app_root_path" not in scope:
         return ""
-    own = getattr(route, "param_convertors", {})
     values = {str(value): name for name, value in scope["path_params"].items() if name not in own}
     parts = scope["root_path"].removeprefix(scope["app_root_path"]).split("/")
     if not values.keys() <= set(parts):

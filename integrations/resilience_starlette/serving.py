@@ -40,6 +40,8 @@ def routes(
 
 def routes_of(state: State) -> list[BaseRoute]:
     """Return the endpoints of an app's state, named `resilience:health` and so on."""
+    if not state.web.endpoints:
+        return []
     return [
         Route(path, Endpoint(state, path), name=f"resilience:{name}", include_in_schema=False)
         for name, path in _NAMES.items()

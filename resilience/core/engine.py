@@ -135,11 +135,9 @@ class Engine:
     def _work(self) -> None:
         while not self._stopping:
             self._news.clear()
-            for duty in self.schedule.take_due(self._clock.monotonic()):
-                self._hand_out(duty)
-            wait = self.schedule.wait(self._clock.monotonic())
+            wait = self._hand_out_due()
             if wait > 0 and not self._stopping:
-                self._news.wait(min(wait, LONGEST_NAP))
+                self._news.wait(wait)
 
     async def run(self) -> None:
         """Be the engine's task on the running loop, until cancelled or stopped.
@@ -158,11 +156,9 @@ class Engine:
         try:
             while not self._stopping:
                 news.clear()
-                for duty in self.schedule.take_due(self._clock.monotonic()):
-                    self._hand_out(duty)
-                wait = self.schedule.wait(self._clock.monotonic())
+                wait = self._hand_out_due()
                 if wait > 0 and not self._stopping:
-                    await _first_of(news, min(wait, LONGEST_NAP))
+                    await _first_of(news, wait)
         finally:
             self._loop = self._news_of_loop = None
             for task in list(self._tasks):
@@ -242,6 +238,14 @@ class Engine:
         task = self._loop.create_task(answer)
         self._tasks.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._tasks.discard)
+
+    def _hand_out_due(self) -> float:
+        """Run what is due where it belongs; return the seconds until there may be more."""
+        if not isinstance(self._clock, SystemClock):
+            return LONGEST_NAP  # a task stands still, too: `tick` does it
+        for duty in self.schedule.take_due(self._clock.monotonic()):
+            self._hand_out(duty)
+        return min(self.schedule.wait(self._clock.monotonic()), LONGEST_NAP)
 
     def _hand_out(self, duty: Duty) -> None:
         """Run a duty where it belongs."""

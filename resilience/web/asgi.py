@@ -145,17 +145,19 @@ def header_of(scope: Scope, name: bytes) -> str:
 
 def path_below_root(scope: Scope) -> str:
     """Return the request's path below what the server or a mount calls the app's root."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    below = path.removeprefix(root)
-    return below if not below or below[0] == "/" else path
+    return _below(scope.get("root_path", ""), scope["path"])
 
 
 def whole_path(scope: Scope) -> str:
     """Return the request's path from the host on; servers differ in whether it has the root."""
     path: str = scope["path"]
     root: str = scope.get("app_root_path", scope.get("root_path", ""))  # below a mount: Starlette
-    return path if path.startswith(root) else root + path
+    return root + path if _below(root, path) == path else path
+
+
+def _below(root: str, path: str) -> str:
+    below = path.removeprefix(root)
+    return below if below[:1] in ("", "/") else path
 
 
 def _with_header(message: Message, name: bytes, value: str) -> Message:

@@ -16,7 +16,7 @@ from resilience import (
     explain,
     guarded,
 )
-from resilience.core.guard import ORDER, decorate, guard_of
+from resilience.core.guard import ORDER, bypassed, decorate, guard_of
 
 Call = Callable[..., Any]
 
@@ -213,3 +213,19 @@ def test_a_circuit_without_a_name_is_called_after_its_function(
     system.circuit(call)
 
     assert [circuit.name for circuit in system.circuits] == [name]
+
+
+def test_who_holds_the_bare_function_bypasses_its_guard(system: System) -> None:
+    """It is told from guarded ones, from those around it, and from functions without a guard."""
+
+    def bare() -> None:
+        """Do nothing."""
+
+    def other() -> None:
+        """Do nothing, and have no guard."""
+
+    inner = system.circuit("inner")(bare)
+    outer = system.fallback(None)(inner)
+    callables = [bare, inner, outer, other, partial(bare), [], None]
+
+    assert [bypassed(each) for each in callables] == [True] + [False] * 6

@@ -62,6 +62,11 @@ def view_of(call: Callable[[], Any]) -> Callable[[Request], Any]:
     return awaited if iscoroutinefunction(call) else called
 
 
+def shop_app(shop: Shop, *further: BaseRoute) -> Starlette:
+    """Make an app with the shop's routes, not yet set up."""
+    return Starlette(routes=[*shop_routes(shop), *further])
+
+
 def ask_of(app: Any) -> Ask:
     """Return what sends requests to an ASGI app; no lifespan is run."""
     client = TestClient(app, raise_server_exceptions=False)
@@ -73,9 +78,18 @@ def ask_of(app: Any) -> Ask:
     return ask
 
 
+def refuse(app: Starlette, *, started: bool) -> None:
+    """Start an app, or ask it, and let it say why it does not serve."""
+    client = TestClient(app)
+    if started:
+        with client:
+            raise AssertionError("it started")
+    client.get("/pay")
+
+
 def plain(shop: Shop, **web: Any) -> Site:
     """Return the shop as an app that is set up in one line."""
-    app = Starlette(routes=shop_routes(shop))
+    app = shop_app(shop)
     Resilience(app, system=shop.system, authorize=authorize, settings={"web": web})
     return Site(ask_of(app), shop)
 

@@ -8,6 +8,7 @@ from django.http import Http404
 from fastapi import HTTPException as FastAPIHTTPException
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from werkzeug import exceptions as werkzeug
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
@@ -33,6 +34,7 @@ CLIENT_ERRORS = [
     StarletteHTTPException(404),
     FastAPIHTTPException(422),
     RequestValidationError([]),
+    ClientDisconnect(),
 ]
 FAILURES = [
     werkzeug.InternalServerError(),

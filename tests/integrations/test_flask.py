@@ -6,9 +6,7 @@ import pytest
 from flask import Blueprint, Flask, request
 from flask.cli import routes_command
 
-from resilience import (
-    ConfigurationError,
-)
+from resilience import ConfigurationError, ConfigurationWarning
 from resilience.web.passage import Outcome, Passage
 from resilience_flask import Resilience
 from tests.integrations.contract import ENDPOINTS, Ask, Shop
@@ -83,6 +81,24 @@ def test_the_command_line_lists_the_routes(app: Flask, shop: Shop) -> None:
     for name, path in zip(["health", "live", "ready", "degradation"], ENDPOINTS, strict=True):
         assert [f"resilience.{name}", "GET", path] in rows
     assert not app.extensions["resilience"].met
+
+
+def test_a_guard_above_the_route_is_warned_of(app: Flask, shop: Shop) -> None:
+    """At the first request, by the view's name and path: requests would bypass the guard."""
+    blueprint = Blueprint("offers", __name__)
+
+    @shop.system.circuit("offers")
+    @blueprint.get("/offers")
+    def offers() -> str:
+        return "unguarded"
+
+    Resilience(app, system=shop.system)
+    app.register_blueprint(blueprint)
+
+    with pytest.warns(ConfigurationWarning, match=r"/offers is served by .*offers without its gua"):
+        assert ask_of(app)("/offers").body == b"unguarded"
+
+    assert ask_of(app)("/offers").status == 200  # warnings are errors here: there is no second one
 
 
 def test_a_requests_passage_knows_its_route(app: Flask, shop: Shop) -> None:

@@ -38,7 +38,6 @@ async def lifespan(
 @asynccontextmanager
 async def _engine(system: System) -> AsyncIterator[bool]:
     """Run the engine as a task; False: another app's lifespan does so, and will stop it."""
-    system.warn_of_unknown()
     task = asyncio.create_task(system.runtime.engine.run(), name="resilience-engine")
     await asyncio.sleep(0)  # from here on it is the one that runs: no request starts a thread
     if task.done():

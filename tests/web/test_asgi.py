@@ -1,0 +1,252 @@
+"""A passage around an ASGI app, as a server drives it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect
+
+from resilience import CircuitOpenError, DeadlineExceededError, System, remaining
+from resilience.core import degraded
+from resilience.settings import WebSettings
+from resilience.testing import ManualClock
+from resilience.web.asgi import (
+    PASSAGE,
+    Answers,
+    App,
+    Message,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+    passage_of,
+    passing,
+    path_below_root,
+    whole_path,
+)
+from resilience.web.passage import Outcome
+
+START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
+PART = {"type": "http.response.body", "body": b"part", "more_body": True}
+END = {"type": "http.response.body", "body": b"end"}
+
+
+class Request:
+    """One request to an app, and what the server saw of the answer.
+
+    Args:
+        system: the app's.
+        app: the app.
+        breaks: the number of the message at which the connection turns out to be gone.
+        scope: over the request's own.
+    """
+
+    def __init__(self, system: System, app: App, breaks: int | None = None, **scope: Any) -> None:
+        self.scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], **scope}
+        self.passage = passage_of(self.scope, system, WebSettings(deadline=10))
+        self.sent: list[Message] = []
+        self.outcomes: list[Outcome | None] = []
+        self._app = app
+        self._breaks = breaks
+
+    def run(self) -> None:
+        """Serve it."""
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        await passing(
+            self.passage, self._app, self.scope, self._receive, self._send, lambda _: "/t"
+        )
+
+    async def _send(self, message: Message) -> None:
+        if len(self.sent) == self._breaks:
+            raise OSError("the connection is gone")
+        self.sent.append(message)
+        self.outcomes.append(self.passage.outcome)
+
+    async def _receive(self) -> Message:
+        return {"type": "http.request", "body": b""}
+
+
+def sending(*messages: Message, then: BaseException | None = None) -> App:
+    """Return an app that sends these messages, and then raises."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+        if then is not None:
+            raise then
+
+    return app
+
+
+def test_a_passage_ends_with_the_last_part(system: System, clock: ManualClock) -> None:
+    """What the app does afterwards, nobody waits for; the route is known by then."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        clock.advance(1)
+        await send(PART)
+        await send(END)
+        clock.advance(5)
+        raise ZeroDivisionError
+
+    request = Request(system, app)
+    with pytest.raises(ZeroDivisionError):
+        request.run()
+
+    assert request.outcomes == [None, None, None]
+    assert request.passage.outcome == Outcome(200, False, 1.0)
+    assert request.passage.route == "/t"
+
+
+def test_an_app_that_answers_nothing_ends_it_too(system: System) -> None:
+    """Without a status."""
+    request = Request(system, sending())
+    request.run()
+
+    assert request.passage.outcome == Outcome(None, False, 0.0)
+
+
+def test_the_app_runs_inside_the_passage(system: System) -> None:
+    """With its deadline and its marks; nothing is left behind."""
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        degraded.mark("prices", "stale")
+        seen.append(remaining())
+        await send(START)
+        degraded.mark("reviews", "fallback")
+        await send(END)
+
+    request = Request(system, app)
+    request.run()
+
+    assert seen == [10.0]
+    assert request.sent[0]["headers"] == [(b"a", b"b"), (b"x-degraded", b"prices=stale")]
+    assert START["headers"] == [(b"a", b"b")]
+    assert (degraded.marks(), remaining()) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("messages", "error", "failed"),
+    [
+        ([], ZeroDivisionError(), True),
+        ([START, PART], ZeroDivisionError(), True),
+        ([START, PART], ConnectionError("the upstream broke off"), True),
+        ([START, PART], asyncio.CancelledError(), False),
+        ([], asyncio.CancelledError(), False),
+        ([], ClientDisconnect(), False),
+        ([START, PART], ClientDisconnect(), False),
+    ],
+)
+def test_how_a_broken_request_ends(
+    system: System, messages: list[Message], error: BaseException, failed: bool
+) -> None:
+    """A body that breaks off is a failure; a client that goes away is none."""
+    request = Request(system, sending(*messages, then=error))
+
+    with pytest.raises(type(error)):
+        request.run()
+
+    assert request.passage.outcome == Outcome(200 if messages else None, failed, 0.0)
+
+
+def test_a_lost_connection_is_no_failure(system: System) -> None:
+    """The server says so when the app sends."""
+    request = Request(system, sending(START, PART, PART), breaks=2)
+
+    with pytest.raises(OSError, match="gone"):
+        request.run()
+
+    assert request.passage.outcome == Outcome(200, False, 0.0)
+
+
+def test_a_broken_body_is_not_taken_for_a_lost_connection(system: System) -> None:
+    """As Starlette does, which says of every OSError that the client went away."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        try:
+            raise DeadlineExceededError("the upstream is slow")
+        except OSError:
+            raise ClientDisconnect from None
+
+    request = Request(system, app)
+    with pytest.raises(ClientDisconnect):
+        request.run()
+
+    assert request.passage.outcome == Outcome(200, True, 0.0)
+
+
+def test_rejections_are_answered_before_the_answer_has_begun(system: System) -> None:
+    """After that they are the server's to see: it breaks the connection off."""
+    error = CircuitOpenError("payments", 5.0)
+    refused = Request(system, Answers(sending(then=error)))
+    broken = Request(system, Answers(sending(START, PART, then=error)))
+
+    refused.run()
+    with pytest.raises(CircuitOpenError):
+        broken.run()
+
+    start, body = refused.sent
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"retry-after"]) == (503, b"5")
+    assert headers[b"content-length"] == str(len(body["body"])).encode()
+    assert refused.passage.outcome == Outcome(503, False, 0.0)
+    assert broken.passage.outcome == Outcome(200, True, 0.0)
+
+
+def test_without_a_passage_nothing_is_answered() -> None:
+    """A websocket's rejection, and an app outside of ours, are left alone."""
+    app = Answers(sending(then=CircuitOpenError("payments", 5.0)))
+
+    async def unused(message: Any = None) -> Any:
+        raise AssertionError
+
+    with pytest.raises(CircuitOpenError):
+        asyncio.run(app({"type": "websocket"}, unused, unused))
+
+
+def test_a_refused_start_is_said_to_the_server() -> None:
+    """And to whoever comes all the same."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    refusal = Refusal(ValueError("set it up once"))
+    for kind in ("lifespan", "http"):
+        with pytest.raises(ValueError, match="once"):
+            asyncio.run(refusal({"type": kind}, receive, send))
+
+    assert sent == [{"type": "lifespan.startup.failed", "message": "set it up once"}]
+
+
+@pytest.mark.parametrize(
+    ("scope", "below", "whole"),
+    [
+        ({"path": "/pay"}, "/pay", "/pay"),
+        ({"path": "/shop/pay", "root_path": "/shop"}, "/pay", "/shop/pay"),
+        ({"path": "/pay", "root_path": "/shop"}, "/pay", "/shop/pay"),
+        ({"path": "/shopping", "root_path": "/shop"}, "/shopping", "/shop/shopping"),
+        ({"path": "/shop", "root_path": "/shop"}, "", "/shop"),
+        ({"path": "/a/b/c", "root_path": "/a/b", "app_root_path": "/a"}, "/c", "/a/b/c"),
+        ({"path": "/b/c", "root_path": "/a/b", "app_root_path": "/a"}, "/b/c", "/a/b/c"),
+    ],
+)
+def test_paths(scope: dict[str, str], below: str, whole: str) -> None:
+    """Servers, proxies and mounts differ in whether the path has the root in it."""
+    assert (path_below_root(scope), whole_path(scope)) == (below, whole)
+
+
+def test_only_what_a_passage_reads_is_read(system: System) -> None:
+    """Of the headers, those with a deadline."""
+    headers = [(b"x-request-timeout", b"2"), (b"cookie", b"secret=1"), (b"accept", b"*/*")]
+    request = Request(system, sending(), headers=headers)
+
+    assert request.passage.headers == {"x-request-timeout": "2"}
+    assert request.scope[PASSAGE] is request.passage
