@@ -65,14 +65,14 @@ class System(Decorators):
 
         return Healer(self.runtime)
 
-    @cached_property
+    @part
     def health(self) -> Health:
         """How the components are: their checks, scores and history."""
         from resilience.health.monitor import Health
 
-        return Health(self.runtime, self.host)
+        return Health(self.runtime, self.host, self._circuits_so_far, self.settings.health)
 
-    @cached_property
+    @part
     def host(self) -> Host:
         """What this process and its machine have left: memory, CPU, disk, event loop."""
         from resilience.telemetry.host import SAMPLED_EVERY, Host

@@ -1,0 +1,170 @@
+"""Telling of changes: the signal, and the alerts when things get worse."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from inspect import isawaitable
+from threading import Lock
+from typing import Any
+
+from resilience import signals
+from resilience.core.runtime import Runtime
+from resilience.events import Event, Worker
+from resilience.health.report import ComponentHealth
+from resilience.health.results import Status
+from resilience.health.score import Level
+
+log = logging.getLogger("resilience")
+
+Shown = tuple[Status, Level]
+AlertHandler = Callable[[Event], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A component, or the system, that is not any more as it was.
+
+    Args:
+        component: its name; "system" for the whole.
+        now: its status and level.
+        was: those before.
+        data: what else is known, as the event carries it.
+    """
+
+    component: str
+    now: Shown
+    was: Shown
+    data: dict[str, Any]
+
+    @property
+    def worse(self) -> bool:
+        """True if things got worse."""
+        return _rank(self.now) > _rank(self.was)
+
+    @classmethod
+    def of(cls, health: ComponentHealth, was: Shown) -> Change:
+        """Return the change of a component from what it was to what it is."""
+        said = [each for each in health.checks if each.output and each.status is not Status.PASS]
+        data = {
+            "criticality": health.criticality,
+            "score": health.score,
+            "trend": health.trend and str(health.trend),
+            "flapping": health.flapping,
+            "output": f"{said[0].name}: {said[0].output}" if said else None,
+        }
+        return cls(health.name, (health.status, health.level), was, data)
+
+
+class Changes:
+    """Carries changes to the signal and to the alert handlers, in the order they happened.
+
+    Args:
+        runtime: its system's events and background engine.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._handlers: list[AlertHandler] = []
+        self._alerted: dict[str, tuple[float, tuple[int, int], int]] = {}
+        self.alert_interval: float | None = None  # seconds; None: no alerts
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child; what the parent was about to tell is the parent's."""
+        self._waiting: deque[Change] = deque()
+        self._telling = Lock()
+
+    def handle(self, handler: AlertHandler) -> Callable[[], None]:
+        """Call `handler(event)` when something gets worse; returns what ends that."""
+        self._handlers.append(handler)
+
+        def unsubscribe() -> None:
+            if handler in self._handlers:
+                self._handlers.remove(handler)
+
+        return unsubscribe
+
+    def add(self, change: Change) -> None:
+        """Keep a change, to be told when no lock is held any more."""
+        self._waiting.append(change)
+
+    def tell(self) -> None:
+        """Tell what waits; never call it with a lock held.
+
+        Where another thread is at it, that one tells all, so that nobody hears the second before
+        the first.
+        """
+        while self._waiting and self._telling.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    self._tell(self._waiting.popleft())
+            finally:
+                self._telling.release()
+
+    def _tell(self, change: Change) -> None:
+        data = {
+            "status": str(change.now[0]),
+            "was": str(change.was[0]),
+            "level": str(change.now[1]),
+            "level_was": str(change.was[1]),
+            "worse": change.worse,
+            **change.data,
+        }
+        self._runtime.bus.emit(signals.health_changed, change.component, data)
+        if change.worse and self._handlers:
+            held_back = self._held_back(change)
+            if held_back is not None:
+                self._alert(change.component, {**data, "held_back": held_back})
+
+    def _held_back(self, change: Change) -> int | None:
+        """Return how many alerts were held back before this one; None: this one is, too."""
+        if self.alert_interval is None:
+            return None
+        now, rank = self._runtime.clock.monotonic(), _rank(change.now)
+        at, before, held_back = self._alerted.get(change.component, (None, (0, 0), 0))
+        if at is not None and now - at < self.alert_interval and rank <= before:
+            self._alerted[change.component] = (at, before, held_back + 1)
+            return None
+        self._alerted[change.component] = (now, rank, 0)
+        return held_back
+
+    def _alert(self, component: str, data: dict[str, Any]) -> None:
+        clock, engine = self._runtime.clock, self._runtime.engine
+        event = Event(
+            signals.health_changed.name,
+            component,
+            clock.time(),
+            clock.monotonic(),
+            Worker.name(),
+            data,
+        )
+        for handler in tuple(self._handlers):
+            act = partial(_handled, handler, event)
+            if engine.running is None:  # `tick`: here and now
+                act()
+            else:
+                engine.spawn(act, "health-alert")
+
+
+def _handled(handler: AlertHandler, event: Event) -> None:
+    """Call a handler in a thread that may wait; one that fails is logged."""
+    try:
+        answer = handler(event)
+        if isawaitable(answer):
+            from resilience.health.loops import run_once
+
+            run_once(partial(_awaited, answer))
+    except Exception:
+        log.exception("alert handler %r failed", handler)
+
+
+async def _awaited(answer: Any) -> None:
+    await answer
+
+
+def _rank(shown: Shown) -> tuple[int, int]:
+    return shown[0].rank, shown[1].rank
