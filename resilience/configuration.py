@@ -11,6 +11,7 @@ from resilience.core.demand import is_made
 from resilience.core.overrides import Given
 from resilience.core.section import Section
 from resilience.degradation.settings import DegradationSettings
+from resilience.health.settings import HealthSettings
 from resilience.limits.settings import LimitsSettings
 from resilience.parts import Parts
 from resilience.settings import BY_NAME, Settings
@@ -34,6 +35,7 @@ def prepared(parts: Parts, by_source: BySource) -> list[Commit]:
         *_by_name(parts, by_source),
         *_limits(parts, by_source),
         *_degradation(parts, by_source),
+        *_health(parts, by_source),
     ]
 
 
@@ -78,12 +80,19 @@ def _degradation(parts: Parts, by_source: BySource) -> Iterator[Commit]:
         yield partial(parts.degradation.configure, given, features)
 
 
+def _health(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, HealthSettings)
+    if given != HealthSettings() or is_made(parts, "health"):
+        parts.health.check_settings(given)
+        yield partial(parts.health.configure, given)
+
+
 def _merged(by_source: BySource, kind: type[S]) -> S:
     """Return a section with what each source says of it; later ones win."""
-    merged = kind()
+    found = kind()
     for settings in by_source.values():
-        merged = getattr(settings, kind.TITLE).over(merged)
-    return merged
+        found = getattr(settings, kind.TITLE).over(found)
+    return found
 
 
 def _laid_over(by_source: BySource, *path: str) -> Given:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resilience.circuits.registry import Circuits
     from resilience.degradation.metrics import Measures
+    from resilience.health.monitor import Health
     from resilience.telemetry.host import Host
     from resilience.telemetry.traffic import Traffic
 
@@ -18,6 +19,7 @@ def measures_of(
     circuits: Callable[[], Circuits],
     host: Callable[[], Host],
     traffic: Callable[[], Traffic],
+    health: Callable[[], Health],
 ) -> Measures:
     """Return the built-in metrics, as `degradation.metrics` wants them.
 
@@ -25,9 +27,11 @@ def measures_of(
         circuits: gives the circuits; as the others do, when the first rule looks at them.
         host: gives the readings of the process and its machine.
         traffic: gives the app's requests.
+        health: gives how the components are.
     """
-    read = Readings(circuits, host, traffic)
+    read = Readings(circuits, host, traffic, health)
     return {
+        "health_score": (read.health_score, read.health_score),
         "error_rate": (read.error_rate, read.error_rate),
         "latency_p95": (read.latency_p95, read.latency_p95),
         "open_circuits": (read.open_circuits, read.open_circuits),
@@ -45,10 +49,16 @@ class Readings:
         circuits: Callable[[], Circuits],
         host: Callable[[], Host],
         traffic: Callable[[], Traffic],
+        health: Callable[[], Health],
     ) -> None:
         self._circuits = circuits
         self._host = host
         self._traffic = traffic
+        self._health = health
+
+    def health_score(self, component: str | None = None) -> float | None:
+        """Return how well everything is, or one component; 0-100."""
+        return self._health().score(component)
 
     def error_rate(self, route: str | None = None) -> float | None:
         """Return the share 0-1 of requests of late, all or one route's, that ended in an error."""

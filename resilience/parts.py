@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from resilience.core.demand import part
+from resilience.core.demand import is_made, part
 from resilience.core.runtime import Runtime
 
 if TYPE_CHECKING:
+    from resilience.circuits.breaker import Circuit
     from resilience.circuits.registry import Circuits
     from resilience.degradation.metrics import Measures
     from resilience.degradation.service import Degradation
+    from resilience.health.monitor import Health
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
     from resilience.strategies.retry_registry import Retries
+    from resilience.telemetry.host import Host
 
 
 class Parts:
@@ -61,6 +65,25 @@ class Parts:
         from resilience.degradation.service import Degradation
 
         return Degradation(self.runtime, self._measures())
+
+    @part
+    def health(self) -> Health:
+        """How the components are: their checks, scores and history."""
+        from resilience.health.monitor import Health
+
+        return Health(self.runtime, self.host, self._circuits_so_far)
+
+    @part
+    def host(self) -> Host:
+        """What this process and its machine have left: memory, CPU, disk, event loop."""
+        from resilience.telemetry.host import SAMPLED_EVERY, Host
+
+        host = Host(self.runtime.clock)
+        self.runtime.engine.every(SAMPLED_EVERY, host.sample, name="host", jitter=0.0)
+        return host
+
+    def _circuits_so_far(self) -> Iterable[Circuit]:
+        return self.circuits if is_made(self, "circuits") else ()
 
     def _measures(self) -> Measures:
         """Return what rules can look at; parts that know each other are for `System` to join."""

@@ -15,6 +15,7 @@ from resilience.core.options import Options
 from resilience.core.section import Check, Section
 from resilience.degradation.settings import DegradationSettings
 from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.health.settings import HealthSettings
 from resilience.limits.deadlines import TimeoutSettings
 from resilience.limits.registry import BulkheadSettings
 from resilience.limits.settings import LimitsSettings
@@ -55,6 +56,7 @@ class WebSettings(Section):
 
 SECTIONS: dict[str, type[Section]] = {
     "degradation": DegradationSettings,
+    "health": HealthSettings,
     "limits": LimitsSettings,
     "web": WebSettings,
 }
@@ -82,6 +84,7 @@ class Settings:
         bulkheads: the same for `@bulkhead`, by its own name, else the function's.
         limits: what timeouts and bulkheads share.
         degradation: when the app steps down by itself, and what is off then.
+        health: how often to look at the components, and what to make of it.
         web: what the web integrations add.
         origins: `{("circuits", name, setting): where the value came from}`, for `explain`.
 
@@ -96,6 +99,7 @@ class Settings:
     bulkheads: ByName = field(default_factory=dict)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     degradation: DegradationSettings = field(default_factory=DegradationSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
     web: WebSettings = field(default_factory=WebSettings)
     origins: Mapping[Path_, str] = field(default_factory=dict)
 

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from resilience.degradation.metrics import Measures
     from resilience.healing.actions import ActionOptions
     from resilience.healing.healer import Healer
-    from resilience.health.monitor import Health
     from resilience.settings import Settings
-    from resilience.telemetry.host import Host
     from resilience.telemetry.traffic import Traffic
 
 C = TypeVar("C")
@@ -64,22 +62,6 @@ class System(Decorators):
         from resilience.healing.healer import Healer
 
         return Healer(self.runtime)
-
-    @part
-    def health(self) -> Health:
-        """How the components are: their checks, scores and history."""
-        from resilience.health.monitor import Health
-
-        return Health(self.runtime, self.host, self._circuits_so_far, self.settings.health)
-
-    @part
-    def host(self) -> Host:
-        """What this process and its machine have left: memory, CPU, disk, event loop."""
-        from resilience.telemetry.host import SAMPLED_EVERY, Host
-
-        host = Host(self.runtime.clock)
-        self.runtime.engine.every(SAMPLED_EVERY, host.sample, name="host", jitter=0.0)
-        return host
 
     @cached_property
     def traffic(self) -> Traffic:
@@ -123,7 +105,9 @@ class System(Decorators):
     def _measures(self) -> Measures:
         from resilience.measures import measures_of
 
-        return measures_of(lambda: self.circuits, lambda: self.host, lambda: self.traffic)
+        return measures_of(
+            lambda: self.circuits, lambda: self.host, lambda: self.traffic, lambda: self.health
+        )
 
     # -- settings -----------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ def declaration(name: Any, options: Options) -> dict[str, Any]:
                 f"{subject}: unknown setting {option!r}{did_you_mean(option, known)}"
             )
         if value is not None:
-            check = OF_A_CHECK.get(option, _component)
+            check: Callable[[str, Any], Any] = OF_A_CHECK.get(option, _component)
             declared[option] = check(f"{subject}: {option}", value)
     _component(f"{subject}: component", declared.get("component", name))
     check_fit(subject, declared)

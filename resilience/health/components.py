@@ -107,9 +107,8 @@ class Component:
     def health(self, now: float) -> ComponentHealth:
         """Return all that is known of it."""
         score, status = self.score(now), self.status(now)
-        level = self._thresholds.level(score)
-        if level is not Level.OK:
-            status = worst(status, Status.WARN)
+        judged = status is Status.FAIL or self.judged
+        level = self._thresholds.level(score) if judged else Level.OK
         latencies = (track.latency(now) for track in self.tracks.values())
         return ComponentHealth(
             name=self.name,
@@ -124,6 +123,11 @@ class Component:
             since=self.since,
             checks=tuple(_check_health(track, now) for track in self.tracks.values()),
         )
+
+    @property
+    def judged(self) -> bool:
+        """True once its checks have enough results for a percentage to mean something."""
+        return all(track.judged for track in self.tracks.values())
 
     def is_lost(self, now: float) -> bool:
         """Tell whether results should be there and are not, or say that they know nothing."""

@@ -159,15 +159,34 @@ class Health:
         with self._lock:
             return self._overview.report(self._clock.monotonic(), self._clock.time())
 
-    def score(self) -> float:
-        """Return the score of the whole, 0-100; 100 where nothing is known to be wrong."""
+    @overload
+    def score(self, component: None = None) -> float: ...
+    @overload
+    def score(self, component: str | None) -> float | None: ...
+    def score(self, component: str | None = None) -> float | None:
+        """Return how well everything is, 0-100, or one component, percent of availability.
+
+        Args:
+            component: its name; None: the whole, 100 where nothing is known to be wrong.
+
+        Returns:
+            None for a component that is not there, or has no result yet.
+        """
+        now = self._clock.monotonic()
         with self._lock:
-            return self._overview.score(self._clock.monotonic())
+            if component is None:
+                return self._overview.score(now)
+            found = self._overview.components.get(component)
+            return None if found is None else found.score(now)
 
     def critical_down(self) -> list[str]:
         """Return the critical components that are down, for which readiness fails."""
         with self._lock:
             return self._overview.critical_down(self._clock.monotonic())
+
+    def circuits(self) -> tuple[int, int]:
+        """Return how many circuits there are, and how many of them refuse calls."""
+        return self._overview.circuits()
 
     def flapping(self, component: str) -> bool:
         """Tell whether a component changes too often to be believed; False if there is none."""

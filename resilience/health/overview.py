@@ -109,11 +109,12 @@ class Overview:
         """Return how everything is."""
         components = self._health(now)
         score = self._score(components, now)
-        level = self._thresholds.level(score)
+        status = self._status(components, now)
+        judged = status is Status.FAIL or all(each.judged for each in self.components.values())
         return HealthReport(
-            status=self._status(components, level, now),
+            status=status,
             score=score,
-            level=level,
+            level=self._thresholds.level(score) if judged else Level.OK,
             trend=self._trend,
             at=at,
             components=components,
@@ -157,14 +158,12 @@ class Overview:
             return min(HALF, HALF if health.score is None else health.score)
         return health.score
 
-    def _status(
-        self, components: Mapping[str, ComponentHealth], level: Level, now: float
-    ) -> Status:
+    def _status(self, components: Mapping[str, ComponentHealth], now: float) -> Status:
         if self.critical_down(now):
             return Status.FAIL
         lost = (self._is_lost(name, now) for name in components)
         worrying = (each.status in (Status.WARN, Status.FAIL) for each in components.values())
-        if level is not Level.OK or any(worrying) or any(lost):
+        if any(worrying) or any(lost):
             return Status.WARN
         return Status.PASS
 

@@ -51,9 +51,9 @@ class ComponentHealth:
 
     Args:
         name: the component's name; "circuits" stands for all circuits together.
-        status: the worst of its checks, where those that matter less than the others only warn;
-            at least a warning while its score is below the warning threshold.
-        level: what its score amounts to: ok, warning, critical, fatal.
+        status: the worst of its checks, where those that matter less than the others only warn.
+        level: what its score amounts to: ok, warning, critical, fatal; ok below twenty results,
+            unless it is down.
         score: percent of availability, 0-100; None: no result yet.
         criticality: the highest of its checks'.
         latency: seconds its slowest check took on average in the window; None: no result yet.
@@ -102,7 +102,8 @@ class HealthReport:
         status: fail when a critical component is down; warn when anything is not as it should
             be; else pass.
         score: 0-100: the components' scores weighted by criticality, capped by critical ones.
-        level: what the score amounts to: ok, warning, critical, fatal.
+        level: what the score amounts to: ok, warning, critical, fatal; ok while a component has
+            fewer than twenty results, unless the status is fail.
         trend: where the score goes; None below ten samples.
         at: when this was, wall-clock seconds since 1970-01-01 UTC.
         components: `{name: its health}`, in the order they were registered.

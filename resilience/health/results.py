@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 from resilience.core.checks import one_of, text
@@ -61,12 +62,21 @@ class CheckResult:
         object.__setattr__(self, "status", status)  # frozen: a plain text becomes the enum
         if self.output is not None:
             object.__setattr__(self, "output", shortened(str(self.output)))
-        if self.observed_value is not None and not isinstance(self.observed_value, Observed):
+        if not _can_be_shown(self.observed_value):
             raise ConfigurationError(
-                f"CheckResult: observed_value={self.observed_value!r}: give a text or a number"
+                f"CheckResult: observed_value={self.observed_value!r}: "
+                "give a text of at most 200 characters or a finite number"
             )
         if self.observed_unit is not None:
             text("CheckResult: observed_unit", self.observed_unit)
+
+
+def _can_be_shown(value: Any) -> bool:
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, str):
+        return len(value) <= LONGEST_OUTPUT
+    return value is None or isinstance(value, int)
 
 
 @dataclass(frozen=True, slots=True)

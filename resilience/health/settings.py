@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from resilience.core.checks import duration, flag, mapping, number, one_of, seconds, share, whole
 from resilience.core.names import did_you_mean
 from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError, UnknownSettingError
+
+ByName = Mapping[str, Mapping[str, Any]]
+"""`{name: {option: value}}`"""
 
 CRITICALITIES = ("low", "medium", "high", "critical")
 TIMEOUT = 1.0  # seconds
@@ -81,7 +84,7 @@ class HealthSettings(Section):
         enabled: run the checks.
         interval: seconds, >= 0.1, from one run of a check to the next, where it has no own.
         timeout: seconds, > 0, a check may take, where it has no own; at most the interval.
-        window: seconds, > 0, that availability is taken over; at least a check's last 12 results.
+        window: seconds, > 0, that availability is taken over; at least a check's last 20 results.
         rise: better results in a row, >= 1, that make a check better.
         fall: worse results in a row, >= 1, that make it worse.
         flap_share: share 0-1 of the last 20 results that, when more of them differ from the one
@@ -121,7 +124,7 @@ class HealthSettings(Section):
     enabled: bool = True
     interval: float = 5.0
     timeout: float = TIMEOUT
-    window: float = 60.0
+    window: float = 120.0
     rise: int = 2
     fall: int = 3
     flap_share: float = 0.3
@@ -132,8 +135,8 @@ class HealthSettings(Section):
     history_size: int = 1000
     alert_on_degradation: bool = True
     alert_interval: float = 300.0
-    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    checks: ByName = field(default_factory=dict)
+    components: ByName = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
@@ -145,10 +148,23 @@ class HealthSettings(Section):
         for name in self.components:
             check_order(f"health: component {name!r}", self.thresholds(name))
 
+    def over(self, other: Self) -> Self:
+        """Return these settings over `other`; those by name, each by itself."""
+        merged = Section.over(self, other)
+        return replace(
+            merged,
+            checks=_merged(other.checks, self.checks),
+            components=_merged(other.components, self.components),
+        )
+
     def thresholds(self, component: str | None = None) -> dict[str, float]:
         """Return `{"warning": percent, "critical": percent, "fatal": percent}` of a component."""
         own = self.components.get(component, {}) if component is not None else {}
         return {"warning": self.warning, "critical": self.critical, "fatal": self.fatal, **own}
+
+
+def _merged(under: ByName, over: ByName) -> ByName:
+    return {name: {**under.get(name, {}), **over.get(name, {})} for name in {**under, **over}}
 
 
 def _by_name(setting: str, value: Any, allowed: Mapping[str, Check]) -> dict[str, dict[str, Any]]:

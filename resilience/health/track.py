@@ -11,7 +11,7 @@ from resilience.health.settings import HealthSettings
 from resilience.health.verdict import Verdict
 
 STALE_AFTER = 3  # intervals without a result: then nobody knows
-FEWEST_RESULTS = 12  # that availability is taken over, however old
+FEWEST_RESULTS = 20  # that availability is taken over, however old: one failure is 95 %
 _MOST_RESULTS = 1000
 
 
@@ -80,6 +80,11 @@ class Track:
             return None
         return 100.0 * sum(up for _, up, _ in results) / len(results)
 
+    @property
+    def judged(self) -> bool:
+        """True once there are enough results for a percentage to mean something."""
+        return len(self._results) >= FEWEST_RESULTS
+
     def latency(self, now: float) -> Latency | None:
         """Return how long the runs of the window took; None without any."""
         taken = [latency for _, _, latency in self._seen(now)]
@@ -90,7 +95,7 @@ class Track:
         return Latency(taken[-1], sum(taken) / len(taken), p95)
 
     def _seen(self, now: float) -> list[tuple[float, bool, float]]:
-        """Return the results of the window, and at least the last twelve."""
+        """Return the results of the window, and at least the last twenty."""
         seen: list[tuple[float, bool, float]] = []
         for result in reversed(self._results):
             if len(seen) >= FEWEST_RESULTS and result[0] < now - self._window:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from resilience.settings import WebSettings
 from resilience.systems import System
-from resilience.web import payloads
+from resilience.web import payloads, reports
 from resilience.web.answers import Answer, json_answer
 from resilience.web.level import degradation
 from resilience.web.negotiate import prefers_html
@@ -68,8 +68,8 @@ def _health(system: System, path: str, actor: Actor) -> payloads.Payload:
     if path == LIVE:
         return payloads.liveness()
     if path == READY:
-        return payloads.readiness(system)
-    return payloads.health(system, detailed=actor() is not None)
+        return reports.readiness(system)
+    return reports.health(system, detailed=actor() is not None)
 
 
 def _not_allowed() -> Answer:
