@@ -20,12 +20,13 @@ class Section:
     A subclass names itself in `TITLE`, and in `CHECKS` for each field the function
     `check(name, value)` that returns the value in its own type or refuses it. None passes where
     it is a field's default. The fields named in `ADDED` are tuples of which several sources each
-    give some.
+    give some; those in `MERGED` are tables by name, of which each may give part.
     """
 
     TITLE: ClassVar[str] = ""
     CHECKS: ClassVar[Mapping[str, Check]] = {}
     ADDED: ClassVar[tuple[str, ...]] = ()
+    MERGED: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -60,4 +61,10 @@ class Section:
         said = {name: value for name, value in own.items() if value != getattr(default, name)}
         for name in self.ADDED:
             said[name] = tuple(dict.fromkeys((*getattr(other, name), *own[name])))
+        for name in self.MERGED:
+            said[name] = _merged(getattr(other, name), own[name])
         return replace(other, **said)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: {**under.get(name, {}), **over.get(name, {})} for name in {**under, **over}}

@@ -114,7 +114,7 @@ class Health:
         """
         place = _place_of(sys._getframe(1))
         if callable(name) and call is None:
-            return self._add(getattr(name, "__name__", ""), options, place, name)
+            return self._add(str(getattr(name, "__name__", "")), options, place, name)
         declaration(name, options)  # refused on its own line
         if call is None:
             return partial(self._add, name, options, place)

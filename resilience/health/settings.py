@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from resilience.core.checks import duration, flag, mapping, number, one_of, seconds, share, whole
 from resilience.core.names import did_you_mean
@@ -121,6 +121,8 @@ class HealthSettings(Section):
         "components": lambda setting, value: _by_name(setting, value, OF_A_COMPONENT),
     }
 
+    MERGED: ClassVar[tuple[str, ...]] = ("checks", "components")
+
     enabled: bool = True
     interval: float = 5.0
     timeout: float = TIMEOUT
@@ -148,23 +150,10 @@ class HealthSettings(Section):
         for name in self.components:
             check_order(f"health: component {name!r}", self.thresholds(name))
 
-    def over(self, other: Self) -> Self:
-        """Return these settings over `other`; those by name, each by itself."""
-        merged = Section.over(self, other)
-        return replace(
-            merged,
-            checks=_merged(other.checks, self.checks),
-            components=_merged(other.components, self.components),
-        )
-
     def thresholds(self, component: str | None = None) -> dict[str, float]:
         """Return `{"warning": percent, "critical": percent, "fatal": percent}` of a component."""
         own = self.components.get(component, {}) if component is not None else {}
         return {"warning": self.warning, "critical": self.critical, "fatal": self.fatal, **own}
-
-
-def _merged(under: ByName, over: ByName) -> ByName:
-    return {name: {**under.get(name, {}), **over.get(name, {})} for name in {**under, **over}}
 
 
 def _by_name(setting: str, value: Any, allowed: Mapping[str, Check]) -> dict[str, dict[str, Any]]:
