@@ -135,7 +135,7 @@ class Health:
         """The checks as they are in force, in the order they were registered."""
         return tuple(self._watch)
 
-    def _add(self, name: str, options: dict[str, Any], place: str, call: Any) -> Any:
+    def _add(self, name: Any, options: dict[str, Any], place: str, call: Any) -> Any:
         declared = declaration(name, options)
         check = self._watch.add(name, runnable(name, call), declared, origin_of(call, place))
         with self._lock:
