@@ -155,18 +155,28 @@ class System(Decorators):
     # -- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to serve: run the background engine, warn of settings for what does not exist."""
+        """Begin to serve: run the background engine, warn of settings for what does not exist.
+
+        Where an event loop runs, the engine is a task on it; else it is a thread. Under a server
+        call it in the process that serves, after the fork: an engine of the parent's is not there.
+        """
         self.stopping = False
         self.warn_of_unknown()
-        self.runtime.engine.ensure()
+        self.runtime.engine.start()
 
     def stop(self) -> None:
-        """Leave: `/health/ready` says so from now on; what is queued is drained, in <= 5 s."""
+        """Leave: `/health/ready` says so from now on; what is queued is drained, in <= 5 s.
+
+        On an event loop use `async with`, which does not hold it up meanwhile.
+        """
         self.stopping = True
         self.runtime.engine.stop()
 
     def ensure(self) -> None:
-        """Run the background engine in this process, if it does not; for every request to call."""
+        """Run the background engine in this process, unless it does or was stopped.
+
+        For every request to call: it never raises, and costs next to nothing.
+        """
         self.runtime.engine.ensure()
 
     def tick(self) -> None:
@@ -218,7 +228,8 @@ class System(Decorators):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.stopping = True
+        await self.runtime.engine.stop_async()
 
 
 system = System()

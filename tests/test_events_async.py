@@ -85,4 +85,4 @@ def test_an_async_receiver_without_a_loop_runs_elsewhere(system: System, circuit
     circuit.force_open()
 
     assert done.wait(20)
-    assert heard == [("circuit_forced", "resilience-async receiver")]
+    assert heard == [("circuit_forced", "resilience-loop")]

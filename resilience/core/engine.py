@@ -1,7 +1,8 @@
 """The background engine: what a process does besides its requests.
 
-One thread under WSGI, or one task on the app's own loop under ASGI; never before a fork, never
-in a process that serves nothing. What is due is for `schedule.py` to say; here it is run.
+One for a system in each process that serves: begun by its first request or by `System.start`,
+never before a fork, never by an import. What is due is for `schedule.py` to say, what wakes it is
+in `drivers.py`, where things run in `execution.py`.
 """
 
 from __future__ import annotations
@@ -9,24 +10,27 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from resilience.clock import Clock, SystemClock
+from resilience.core.drivers import Driver, Rounds, TaskDriver, ThreadDriver
+from resilience.core.execution import Executor, settled
 from resilience.core.schedule import Duty, Schedule
 
 if TYPE_CHECKING:
-    import asyncio
+    from asyncio import Task
     from random import Random
 
 log = logging.getLogger("resilience")
 
-LONGEST_NAP = 3600.0  # seconds; locks refuse to wait for ever
+STOP = 5.0  # seconds that stopping may take
+EXIT = 2.0  # seconds for which it may hold up the end of the process
 
 
 class Engine:
@@ -41,20 +45,20 @@ class Engine:
 
     def __init__(self, clock: Clock, random: Random) -> None:
         self._clock = clock
-        self._begin()
         self.schedule = Schedule(random, self._wake)
         self._farewells: list[Callable[[], object]] = []
         self._asides: deque[tuple[Callable[[], Any], str]] = deque()
+        self._begin()
         _engines.add(self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._news = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._news_of_loop: asyncio.Event | None = None
-        self._tasks: set[Any] = set()
-        self._stopping = False
+        self._driver: Driver | None = None
+        self._task: Task[None] | None = None  # the loop itself holds tasks only weakly
+        self._executor = Executor(self.schedule)
+        self._stopped = False
+        self._owes_farewell = False
+        self._refused = False
 
     # -- duties -------------------------------------------------------------------------------
 
@@ -70,131 +74,33 @@ class Engine:
     ) -> Duty:
         """Do `act()` every `interval` seconds, the first time `first` seconds from now.
 
+        It never runs twice at once. One that fails is logged once until it succeeds, and goes on;
+        one that hangs holds up nothing else.
+
         Args:
             interval: seconds, > 0 (a number, or a `timedelta`).
-            act: sync or async. One that fails is logged once until it succeeds, and goes on.
+            act: a plain function, or one that returns something to await: that is awaited on the
+                app's own loop if the engine is a task there, else on a loop of the engine's.
             name: what logs call it.
             jitter: share 0-1 of the interval by which each start is moved, either way.
-            blocking: True if `act` may wait: it gets a thread of its own.
+            blocking: True if `act` may wait for a disk, a network or a lock: it then gets a
+                thread of its own. Else it has to be quick, as it may run on the app's loop.
             first: seconds, >= 0.
+
+        Raises:
+            ConfigurationError: a value out of range.
         """
         now = self._clock.monotonic()
         return self.schedule.add(now, interval, act, name, jitter, blocking, first)
 
-    def at_stop(self, act: Callable[[], object]) -> None:
-        """Call `act()` when the engine stops, or the process ends: to drain what is queued."""
-        self._farewells.append(act)
-
-    def tick(self) -> None:
-        """Do all that is due at the clock's time, here and now; for tests, and odd servers."""
-        self.catch_up()
-        for duty in self.schedule.take_due(self._clock.monotonic()):
-            self._do(duty)
-        self.catch_up()
-
-    @property
-    def stands_still(self) -> bool:
-        """Whether its clock is moved by hand, so that nothing happens in the background."""
-        return not isinstance(self._clock, SystemClock)
-
-    def catch_up(self) -> None:
-        """Do what `aside` has put off, here and now."""
-        while self._asides:
-            self._alone(*self._asides.popleft())
-
-    # -- life ---------------------------------------------------------------------------------
-
-    @property
-    def running(self) -> str | None:
-        """What drives it in this process: "thread", "task", or None."""
-        if self._loop is not None:
-            return "task"
-        thread = self._thread
-        return "thread" if thread is not None and thread.is_alive() else None
-
-    def ensure(self) -> None:
-        """Run from now on, by a thread unless a task does already; costs nothing if it runs."""
-        if self._loop is not None:
-            return
-        thread = self._thread
-        if thread is None or not thread.is_alive():
-            self._start()
-
-    def _start(self) -> None:
-        if self.stands_still:
-            return
-        with self._lock:
-            if self.running is not None:
-                return
-            self._stopping = False
-            self._thread = threading.Thread(
-                target=self._work, name="resilience-engine", daemon=True
-            )
-            self._thread.start()
-
-    def _work(self) -> None:
-        while not self._stopping:
-            self._news.clear()
-            wait = self._hand_out_due()
-            if wait > 0 and not self._stopping:
-                self._news.wait(wait)
-
-    async def run(self) -> None:
-        """Be the engine's task on the running loop, until cancelled or stopped.
-
-        A second one on another loop of the process is refused: it returns at once.
-        """
-        import asyncio
-
-        with self._lock:
-            if self._loop is not None:
-                return
-            self._end_thread()
-            self._stopping = False
-            self._loop = asyncio.get_running_loop()
-            self._news_of_loop = news = asyncio.Event()
-        try:
-            while not self._stopping:
-                news.clear()
-                wait = self._hand_out_due()
-                if wait > 0 and not self._stopping:
-                    await _first_of(news, wait)
-        finally:
-            self._loop = self._news_of_loop = None
-            for task in list(self._tasks):
-                task.cancel()
-
-    def _end_thread(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stopping = True
-            self._news.set()
-            thread.join(timeout=1.0)
-
-    def stop(self, timeout: float = 5.0) -> None:
-        """Stop, and do what was asked for at the end; waits `timeout` seconds at most.
-
-        It may be started again. Under a task driver cancel or end `run` besides.
-        """
-        until = time.monotonic() + timeout
-        self._stopping = True
-        self._wake()
-        thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, until - time.monotonic()))
-        for act in self._farewells:
-            _within(act, max(0.1, until - time.monotonic()))
-
-    # -- running one --------------------------------------------------------------------------
-
     def spawn(self, act: Callable[[], Any], name: str) -> None:
-        """Do `act()` once, soon, off the caller's thread; a failure is logged.
+        """Do `act()` once, soon, off the caller's thread, whether or not the engine runs.
 
-        What it returns is awaited if it can be: on the engine's loop, or else in the thread.
+        It may wait. What it returns is awaited if it can be, on the loop that duties have. A
+        failure is logged. Of one name 16 run at once; 1,000 more wait, and others are not done,
+        which is logged.
         """
-        threading.Thread(
-            target=self._alone, args=(act, name), name=f"resilience-{name}", daemon=True
-        ).start()
+        self._executor.spawn(act, name)
 
     def aside(self, act: Callable[[], Any], name: str) -> None:
         """Do `act()` once as `spawn` does, but on a clock that stands still with the next tick."""
@@ -203,180 +109,216 @@ class Engine:
         else:
             self.spawn(act, name)
 
+    def run_later(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
+        """Run a coroutine on the app's loop, if the engine is a task there; else return False."""
+        loop = self._executor.app_loop
+        return loop is not None and loop.adopt(coroutine) is not None
+
     def settle(self, answer: Any, timeout: float | None = None) -> Any:
-        """Return what an awaitable gives: on the engine's loop, else on a loop of its own.
+        """Return `answer`, or what it gives if it can be awaited: on the loop that duties have.
+
+        It waits; never call it on an event loop whose turn others wait for.
 
         Args:
-            answer: what to await.
-            timeout: seconds, > 0, that this thread waits at most for the engine's loop.
+            answer: what a function returned.
+            timeout: seconds, > 0, to wait at most; None: until it is there.
 
         Raises:
             TimeoutError: it took longer, and is cancelled.
         """
+        return settled(answer) if self.stands_still else self._executor.settle(answer, timeout)
+
+    def at_stop(self, act: Callable[[], object]) -> None:
+        """Call `act()` when the engine stops, or its process ends: to drain what is queued.
+
+        What was asked for last is called first. It has to be quick where nothing is queued.
+        """
+        self._farewells.append(act)
+
+    def tick(self) -> None:
+        """Do all that is due at the clock's time, here and now; for tests, and odd servers."""
+        self._catch_up()
+        for duty in self.schedule.take_due(self._clock.monotonic()):
+            self._executor.do_now(duty)
+        self._catch_up()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether its clock is moved by hand, so that nothing happens in the background."""
+        return not isinstance(self._clock, SystemClock)
+
+    def _catch_up(self) -> None:
+        while self._asides:
+            self._executor.errand_now(*self._asides.popleft())
+
+    # -- life ---------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> str | None:
+        """What drives it in this process: "thread", "task", or None."""
+        driver = self._driver
+        return driver.kind if driver is not None and driver.alive else None
+
+    @property
+    def behind(self) -> float:
+        """Seconds, >= 0, for which the oldest duty that is due has not been begun; 0 if not begun.
+
+        More than a few are a driver that has died, or an app's loop that something blocks.
+        """
+        return 0.0 if self._driver is None else self.schedule.behind(self._clock.monotonic())
+
+    def start(self) -> None:
+        """Run from now on: as a task if a loop runs in this thread, else in a thread."""
+        self._stopped = False
+        if "asyncio" in sys.modules:
+            from asyncio import _get_running_loop
+
+            if (loop := _get_running_loop()) is not None:
+                if (driver := self._as_task()) is not None:
+                    self._task = loop.create_task(self._drive(driver), name="resilience-engine")
+                return
+        self.ensure()
+
+    def ensure(self) -> None:
+        """Run, unless it does already or was stopped; for every request to call.
+
+        A driver that died comes back. It never raises, and costs next to nothing.
+        """
+        driver = self._driver
+        if driver is None or not driver.alive:
+            self._revive()
+
+    async def run(self) -> None:
+        """Be the engine's task on the running loop, until cancelled or stopped.
+
+        It takes over from a thread. Where a task runs it already, it returns at once.
+        """
+        self._stopped = False
+        driver = self._as_task()
+        if driver is not None:
+            await self._drive(driver)
+
+    def stop(self, timeout: float = STOP) -> None:
+        """Stop: wait for what is under way, do what was asked for at the end; then stand still.
+
+        Only `start` or `run` begin it again. In a task on the loop, `stop_async` is the one that
+        does not hold up the loop.
+
+        Args:
+            timeout: seconds, >= 0, after which it returns in any case.
+        """
+        until = time.monotonic() + timeout
+        self._stopped = True
+        driver = self._released()
+        if driver is None:
+            self._wind_up(until)
+        else:
+            driver.end(lambda: self._wind_up(until), until)
+
+    async def stop_async(self) -> None:
+        """Stop, as `stop` does, and let the loop run meanwhile."""
         import asyncio
 
-        loop = self._loop
-        if loop is None or loop.is_closed() or loop is asyncio._get_running_loop():
-            return _settled(answer)
-        future = asyncio.run_coroutine_threadsafe(_awaited(answer), loop)
-        try:
-            return future.result(timeout)
-        except TimeoutError:
-            future.cancel()
-            raise
-
-    def run_later(self, answer: Coroutine[Any, Any, Any]) -> bool:
-        """Run a coroutine on the engine's loop; False where there is none."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return False
-        loop.call_soon_threadsafe(self._keep, answer)
-        return True
-
-    def _keep(self, answer: Coroutine[Any, Any, Any]) -> None:
-        assert self._loop is not None
-        task = self._loop.create_task(answer)
-        self._tasks.add(task)  # the loop itself holds tasks only weakly
-        task.add_done_callback(self._tasks.discard)
-
-    def _hand_out_due(self) -> float:
-        """Run what is due where it belongs; return the seconds until there may be more."""
-        if not isinstance(self._clock, SystemClock):
-            return LONGEST_NAP  # a task stands still, too: `tick` does it
-        for duty in self.schedule.take_due(self._clock.monotonic()):
-            self._hand_out(duty)
-        return min(self.schedule.wait(self._clock.monotonic()), LONGEST_NAP)
-
-    def _hand_out(self, duty: Duty) -> None:
-        """Run a duty where it belongs."""
-        from inspect import iscoroutinefunction
-
-        if iscoroutinefunction(duty.act):
-            if self._loop is not None:
-                self._keep(self._do_async(duty))
-            else:
-                self._in_thread(duty)
-        elif duty.blocking:
-            self._in_thread(duty)
-        else:
-            self._do(duty)
-
-    def _in_thread(self, duty: Duty) -> None:
-        try:
-            threading.Thread(
-                target=self._do, args=(duty,), name=f"resilience-{duty.name}", daemon=True
-            ).start()
-        except RuntimeError as error:  # the machine has no thread to give
-            self._failed(duty, error)
-            self.schedule.done(duty)
-
-    def _do(self, duty: Duty) -> None:
-        try:
-            _settled(duty.act())
-            duty.failing = False
-        except Exception as error:
-            self._failed(duty, error)
-        finally:
-            self.schedule.done(duty)
-
-    async def _do_async(self, duty: Duty) -> None:
-        try:
-            await duty.act()
-            duty.failing = False
-        except Exception as error:
-            self._failed(duty, error)
-        finally:
-            self.schedule.done(duty)
-
-    def _failed(self, duty: Duty, error: Exception) -> None:
-        if not duty.failing:
-            log.error("%s failed: it goes on, and says no more until it works", duty.name,
-                      exc_info=error)  # fmt: skip
-        duty.failing = True
-
-    def _alone(self, act: Callable[[], Any], name: str) -> None:
-        try:
-            answer = act()
-            if isawaitable(answer):
-                later = _awaited(answer)
-                if not self.run_later(later):
-                    _settled(later)
-        except Exception:
-            log.exception("%s failed", name)
-
-    # -- waking -------------------------------------------------------------------------------
-
-    def _wake(self) -> None:
-        self._news.set()
-        loop, news = self._loop, self._news_of_loop
-        if loop is not None and news is not None:
-            try:
-                loop.call_soon_threadsafe(news.set)
-            except RuntimeError:  # it was closed without a farewell
-                self._loop = self._news_of_loop = None
+        task, self._task = self._task, None
+        await asyncio.to_thread(self.stop)
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([task])
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child: neither the thread nor the loop is there."""
-        self._begin()
+        """Begin anew in a forked child: it has neither the threads nor the loop."""
+        _inherited.append(self._executor)
         self.schedule.after_fork()
+        self._begin()
 
+    def at_exit(self) -> None:
+        """Stop, if it was started here."""
+        if self._owes_farewell or self._executor.is_busy:
+            self.stop(EXIT)
 
-def _settled(answer: Any) -> Any:
-    """Return what was returned, awaited on a loop of its own if it can be awaited."""
-    if not isawaitable(answer):
-        return answer
-    import asyncio
+    # -- drivers ------------------------------------------------------------------------------
 
-    if asyncio._get_running_loop() is None:
-        return asyncio.run(_awaited(answer))
-    # `tick` inside a test's own loop: no second loop may run in this thread.
-    from concurrent.futures import Future
+    def _revive(self) -> None:
+        if self._stopped or self.stands_still:
+            return
+        with self._lock:
+            if self.running is not None or self._stopped:
+                return
+            driver = ThreadDriver(self._rounds())
+            try:
+                driver.start()
+            except RuntimeError as error:  # no thread to give, or the process is ending
+                self._say_once(error)
+                return
+            self._put_in_charge(driver)
 
-    given: Future[Any] = Future()
+    def _as_task(self) -> TaskDriver | None:
+        """Return a task driver for the running loop, in charge; None if none is needed."""
+        if self.stands_still:
+            return None
+        with self._lock:
+            before = self._driver
+            if self.running == "task":
+                return None
+            driver = TaskDriver(self._rounds())
+            self._put_in_charge(driver)
+            self._executor.app_loop = driver
+        if before is not None:
+            before.end(lambda: None, 0.0)
+        return driver
 
-    def run() -> None:
+    async def _drive(self, driver: TaskDriver) -> None:
         try:
-            given.set_result(asyncio.run(_awaited(answer)))
-        except BaseException as error:  # everything: it is for whoever asked
-            given.set_exception(error)
+            await driver.drive()
+        except GeneratorExit:  # the loop closed without a word: nothing can be awaited any more
+            raise
+        except BaseException:
+            await self._leave(driver)
+            raise
+        await self._leave(driver)
 
-    threading.Thread(target=run, name="resilience-settle", daemon=True).start()
-    return given.result()
+    async def _leave(self, driver: TaskDriver) -> None:
+        import asyncio
 
+        until = await driver.rest(STOP)
+        if self._driver is driver:  # the task was cancelled: nobody else says the farewells
+            self._released()
+            await asyncio.to_thread(self._wind_up, until)
 
-async def _awaited(answer: Any) -> Any:
-    return await answer
+    def _rounds(self) -> Rounds:
+        return Rounds(self._clock, self.schedule, self._executor)
 
+    def _put_in_charge(self, driver: Driver) -> None:
+        self._driver = driver
+        self._owes_farewell = True
+        self._refused = False
 
-async def _first_of(news: asyncio.Event, longest: float) -> None:
-    import asyncio
+    def _released(self) -> Driver | None:
+        """Return what was in charge; nothing is from now on."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+            self._executor.app_loop = None
+        return driver
 
-    try:
-        async with asyncio.timeout(longest):
-            await news.wait()
-    except TimeoutError:
-        return
+    def _wind_up(self, until: float) -> None:
+        self._owes_farewell = False
+        now = time.monotonic()
+        self._executor.drain(now + (until - now) / 2)
+        self._executor.call_all(self._farewells[::-1], until)
+        self._executor.close(until)
 
+    def _say_once(self, error: RuntimeError) -> None:
+        if not self._refused:
+            log.error("the background engine does not run: %s", error)
+        self._refused = True
 
-def _within(act: Callable[[], object], timeout: float) -> None:
-    """Do `act()`, waiting for it no longer than `timeout`."""
-
-    def run() -> None:
-        try:
-            act()
-        except Exception:
-            log.exception("%r failed while the engine stopped", act)
-
-    thread = threading.Thread(target=run, name="resilience-stop", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # the interpreter is ending: no thread starts any more
-        run()
-    else:
-        thread.join(timeout)
+    def _wake(self) -> None:
+        driver = self._driver
+        if driver is not None:
+            driver.wake()
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_inherited: list[object] = []  # what a loop of the parent's left behind complains when collected
 
 
 def _after_fork() -> None:
@@ -386,7 +328,7 @@ def _after_fork() -> None:
 
 def _at_exit() -> None:
     for engine in list(_engines):
-        engine.stop(timeout=2.0)
+        engine.at_exit()
 
 
 if hasattr(os, "register_at_fork"):

@@ -33,6 +33,7 @@ class Duty:
         "failing",
         "interval",
         "jitter",
+        "late",
         "name",
         "running",
     )  # fmt: skip
@@ -55,6 +56,7 @@ class Duty:
         self.blocking = blocking
         self.due_at = due_at
         self.running = self.failing = self.cancelled = False
+        self.late = False  # it was due while it still ran
         self._wake = wake
 
     def __repr__(self) -> str:
@@ -111,11 +113,11 @@ class Schedule:
     def take_due(self, now: float) -> list[Duty]:
         """Return the duties that are due, longest overdue first; each is marked as running.
 
-        One that still runs is left for later: nothing runs twice at once.
+        One that still runs is left until it is done: nothing runs twice at once.
         """
         with self._lock:
             self._duties = [each for each in self._duties if not each.cancelled]
-            due = [each for each in self._duties if each.due_at <= now and not each.running]
+            due = [each for each in self._duties if each.due_at <= now and not _is_late(each)]
             due.sort(key=lambda each: each.due_at)
             for each in due:
                 each.running = True
@@ -124,20 +126,44 @@ class Schedule:
             return due
 
     def wait(self, now: float) -> float:
-        """Return the seconds, >= 0, until something is due; infinite if nothing ever is."""
+        """Return the seconds, >= 0, until something is due; infinite if nothing ever is.
+
+        One that is due and still runs does not count: its end wakes whoever waits.
+        """
         with self._lock:
-            waiting = [
-                each.due_at for each in self._duties if not each.running and not each.cancelled
+            due = [
+                each.due_at
+                for each in self._duties
+                if not each.cancelled and not (each.due_at <= now and _is_late(each))
             ]
-        return max(0.0, min(waiting, default=inf) - now)
+        return max(0.0, min(due, default=inf) - now)
+
+    def behind(self, now: float) -> float:
+        """Return the seconds, >= 0, by which the oldest duty is overdue that could begin."""
+        with self._lock:
+            due = [
+                each.due_at
+                for each in self._duties
+                if not each.cancelled and not each.running and each.due_at > -inf
+            ]
+        return max(0.0, now - min(due, default=inf))
 
     def done(self, duty: Duty) -> None:
         """Hear that a duty has been done."""
-        duty.running = False
-        self._wake()
+        with self._lock:
+            duty.running = False
+            late, duty.late = duty.late, False
+        if late:
+            self._wake()
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: nothing runs here, and no lock is held."""
         self._lock = Lock()
         for each in self._duties:
-            each.running = False
+            each.running = each.late = False
+
+
+def _is_late(duty: Duty) -> bool:
+    """Tell whether a duty that is due still runs, and see to it that its end wakes the driver."""
+    duty.late = duty.running
+    return duty.late

@@ -1,0 +1,141 @@
+"""A loop of our own, for async work in an app that has none."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
+
+
+class Held:
+    """Coroutines at work on a loop, held until they end: the loop itself holds them only weakly."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def begin(
+        self, coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
+    ) -> Future[Any] | None:
+        """Run a coroutine; return what will have its outcome, or None if the loop is closed."""
+        import asyncio
+
+        held = self._held(coroutine)
+        try:
+            return asyncio.run_coroutine_threadsafe(held, loop)
+        except RuntimeError:
+            held.close()
+            return None
+
+    async def end(self, until: float) -> None:
+        """Wait for all of them, and cancel them when `time.monotonic()` is `until`; on the loop."""
+        import asyncio
+
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=max(0.0, until - time.monotonic()))
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _held(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        import asyncio
+
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        try:
+            return await coroutine
+        finally:
+            self.tasks.discard(task)
+
+
+class LoopThread:
+    """An event loop on a daemon thread, both made when they are first needed.
+
+    It is one and the same loop from then on, so what keeps connections open on it may be used
+    again. It belongs to the process that made it.
+    """
+
+    def __init__(self) -> None:
+        self._held = Held()
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self._until = 0.0  # `time.monotonic()` when what still runs is cancelled
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine on the loop; return what will have its outcome.
+
+        Raises:
+            RuntimeError: the machine has no thread to give.
+        """
+        with self._lock:
+            future = self._held.begin(coroutine, self._loop or self._start())
+        assert future is not None  # only `close` lets it close, which takes it away first
+        return future
+
+    def close(self, until: float) -> None:
+        """End, once all is done or `time.monotonic()` is `until`; what runs then is cancelled."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None or self._end is None:
+            return
+        self._until = until
+        loop.call_soon_threadsafe(self._end.set)
+        self._ended.acquire(timeout=max(0.0, until - time.monotonic()) + 0.1)
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        started, self._ended = _locked(), _locked()
+        _start_thread(lambda: self._work(started.release))
+        started.acquire()
+        assert self._loop is not None
+        return self._loop
+
+    def _work(self, ready: Callable[[], object]) -> None:
+        import asyncio
+
+        try:
+            asyncio.run(self._main(ready))
+        finally:
+            self._ended.release()
+
+    async def _main(self, ready: Callable[[], object]) -> None:
+        import asyncio
+
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        ready()
+        await self._end.wait()
+        await self._held.end(self._until)
+
+
+# Where gevent has made greenlets of threads, they all share one thread, and so one running loop:
+# nobody else in the process could run any. So this thread is one of the operating system's.
+
+
+def _start_thread(work: Callable[[], None]) -> None:
+    if _are_greenlets():
+        _original("start_new_thread")(work, ())
+    else:
+        threading.Thread(target=work, name="resilience-loop", daemon=True).start()
+
+
+def _locked() -> Any:
+    lock = _original("allocate_lock")()
+    lock.acquire()
+    return lock
+
+
+def _are_greenlets() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("threading")
+
+
+def _original(name: str) -> Any:
+    monkey = sys.modules.get("gevent.monkey")
+    return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
