@@ -170,7 +170,7 @@ class Engine:
     def start(self) -> None:
         """Run from now on: as a task if a loop runs in this thread, else in a thread."""
         self._stopped = False
-        if "asyncio" in sys.modules:
+        if not self.stands_still and "asyncio" in sys.modules:
             from asyncio import _get_running_loop
 
             if (loop := _get_running_loop()) is not None:
@@ -191,7 +191,8 @@ class Engine:
     async def run(self) -> None:
         """Be the engine's task on the running loop, until cancelled or stopped.
 
-        It takes over from a thread. Where a task runs it already, it returns at once.
+        It takes over from a thread. Where a task runs it already, it returns at once. On a clock
+        that stands still it does nothing but wait for its end.
         """
         self._stopped = False
         driver = self._as_task()
@@ -252,9 +253,7 @@ class Engine:
             self._put_in_charge(driver)
 
     def _as_task(self) -> TaskDriver | None:
-        """Return a task driver for the running loop, in charge; None if none is needed."""
-        if self.stands_still:
-            return None
+        """Return a task driver for the running loop, in charge; None if there is one already."""
         with self._lock:
             before = self._driver
             if self.running == "task":

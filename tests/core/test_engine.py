@@ -107,9 +107,19 @@ class TestOnAManualClock:
         """Its time does not pass: there is nothing to wait for."""
         still.every(1, pytest.fail, name="it", first=1)
 
+        async def main() -> None:
+            still.start()
+            assert still.running is None
+            task = asyncio.create_task(still.run())
+            await asyncio.sleep(0)
+            assert still.running == "task"
+            await still.stop_async()
+            await task
+
+        still.every(1, pytest.fail, name="due")
         still.ensure()
         still.start()
-        asyncio.run(still.run())
+        asyncio.run(main())
 
         assert (still.running, still.behind) == (None, 0.0)
 
