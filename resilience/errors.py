@@ -92,7 +92,15 @@ class OverloadedError(Rejected):
 
 
 class DeadlineExceededError(ResilienceError, TimeoutError):
-    """The time given to the call, or to the request around it, is up."""
+    """The time given to the call, or to the request around it, is up.
+
+    Attributes:
+        at_fault: False where this says nothing about the thing called: the call never began, or
+            had less than half of its time, because its request, or who sent that, had no more.
+            Circuits do not count it then, and it is not tried again.
+    """
+
+    at_fault = True
 
 
 class InjectedFaultError(ResilienceError):

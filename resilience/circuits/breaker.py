@@ -304,7 +304,7 @@ class Circuit(Automaton):
         if matches(self.settings.ignore, error, if_broken=False):
             return Outcome.NEUTRAL
         if isinstance(error, DeadlineExceededError):
-            return Outcome.FAILURE
+            return Outcome.FAILURE if error.at_fault else Outcome.NEUTRAL
         if is_client_error(error):
             return Outcome.SUCCESS
         if matches(self.settings.on, error, if_broken=isinstance(error, Exception)):

@@ -12,15 +12,18 @@ class Deadline:
     """A moment on a clock.
 
     Args:
-        at: monotonic seconds of `clock`.
+        seconds: how long it was from its beginning, > 0.
         clock: the clock it is told by.
+        asked: it was asked for from outside, by whoever sent the request.
     """
 
-    __slots__ = ("at", "clock")
+    __slots__ = ("asked", "at", "clock", "seconds")
 
-    def __init__(self, at: float, clock: Clock) -> None:
-        self.at = at
+    def __init__(self, seconds: float, clock: Clock, *, asked: bool = False) -> None:
+        self.seconds = seconds
+        self.at = clock.monotonic() + seconds
         self.clock = clock
+        self.asked = asked
 
     def remaining(self) -> float:
         """Return the seconds left; negative when it has passed."""
@@ -41,11 +44,12 @@ def remaining() -> float | None:
     return None if deadline is None else max(0.0, deadline.remaining())
 
 
-def within(seconds: float, clock: Clock) -> Deadline:
-    """Return a deadline `seconds` from now; never later than the one already in force."""
-    outer = remaining()
-    left = seconds if outer is None else min(seconds, outer)
-    return Deadline(clock.monotonic() + left, clock)
+def within(seconds: float, clock: Clock, *, asked: bool = False) -> Deadline:
+    """Return a deadline `seconds` from now; the one in force if that is no later."""
+    outer = _current.get()
+    if outer is not None and outer.remaining() <= seconds:
+        return outer
+    return Deadline(seconds, clock, asked=asked)
 
 
 def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:

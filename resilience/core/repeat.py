@@ -3,10 +3,7 @@
 What decides (`Plan`, and for one call its `Course`) knows nothing of sync and async; only this
 file does. The first attempt runs with nothing but an `except` around it, and a tick after it.
 
-Where guarded calls nest, only the outermost repeats: else three attempts around three make nine.
-An inner one finds the outer one's frame above its own, or, when it runs in a task or thread that
-the outer one started, in the context it got from there. Only coroutines can leave their frames
-behind like that, so only they pay for a context variable.
+Where guarded calls nest, only the outermost repeats (`nesting.py`).
 """
 
 from __future__ import annotations
@@ -14,15 +11,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar, Token
+from contextvars import Token
 from functools import partial
-from types import CodeType, CoroutineType, FrameType
+from types import CoroutineType, FrameType
 from typing import Any, Protocol
 
 from resilience.clock import Clock
-from resilience.core import deadline
+from resilience.core import deadline, nesting
 from resilience.core.beginning import beginning, beginning_async
 from resilience.core.coroutines import awaited, awaiting
+from resilience.core.nesting import Scope, is_inside
 from resilience.errors import Rejected
 
 log = logging.getLogger("resilience")
@@ -30,7 +28,6 @@ log = logging.getLogger("resilience")
 Call = Callable[..., Any]
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
-Scope = list[bool]
 
 SELDOM = 31
 """A call whose tick has none of these bits set (one in 32) lets the meter read the clock."""
@@ -115,12 +112,6 @@ class Plan(Protocol):
         ...
 
 
-# While a coroutine's attempts run, its context has a list that is not empty. It is emptied and not
-# taken away: what the call left running still has it, and may repeat its own calls from then on.
-_scope: ContextVar[Scope | None] = ContextVar("resilience_retry", default=None)
-_outer: set[CodeType] = set()  # of functions that repeat, as frames show it
-
-
 def repeat_sync(plan: Plan, call: Call) -> Call:
     """Return `call` with its failures tried again."""
     meter, coroutine = plan.meter, CoroutineType
@@ -144,7 +135,7 @@ def repeat_sync(plan: Plan, call: Call) -> Call:
             if limit is not None:
                 deadline.end(limit)
 
-    _outer.add(guarded.__code__)
+    nesting.known_by_frame(guarded.__code__)
     return guarded
 
 
@@ -160,7 +151,7 @@ def _judged(plan: Plan, call: Call, result: Any, args: Args, kwargs: Kwargs) -> 
 
 def repeat_async(plan: Plan, call: Call) -> Call:
     """Return the coroutine function `call` with its failures tried again."""
-    meter, inside, enter = plan.meter, _scope.get, _scope.set
+    meter, inside, enter = plan.meter, nesting.current, nesting.enter
 
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         if inside():
@@ -220,7 +211,7 @@ def _failed(
     if isinstance(error, Rejected):
         return None  # nobody was called: there is nothing to count, and nothing to try again
     _count(plan)
-    if not plan.active or not plan.retries(error) or _is_inside(caller, own):
+    if not plan.active or not plan.retries(error) or is_inside(caller, own):
         return None
     course = plan.begin()
     return course if course.goes_on(error) else None
@@ -234,7 +225,7 @@ def _refused(
     if not plan.judges:  # it was counted already
         return None
     next(plan.meter.tick)
-    if not plan.active or not plan.refuses(result) or _is_inside(caller, own):
+    if not plan.active or not plan.refuses(result) or is_inside(caller, own):
         return None
     course = plan.begin()
     return course if course.goes_on_after(result) else None
@@ -245,26 +236,9 @@ def _count(plan: Plan) -> None:
     next(plan.meter.tick)
 
 
-def _is_inside(frame: FrameType | None, own: Scope | None) -> bool:
-    """Tell whether a call that repeats is around this one.
-
-    Args:
-        frame: what made the call.
-        own: the scope that the call itself began.
-    """
-    scope = _scope.get()
-    if scope and scope is not own:
-        return True
-    while frame is not None:
-        if frame.f_code in _outer:
-            return True
-        frame = frame.f_back
-    return False
-
-
 def _again(plan: Plan, course: Course, call: Call, args: Args, kwargs: Kwargs) -> Any:
     """Make the further attempts of a call whose first one was not good."""
-    _scope.set(scope := [True])  # for threads that are started with this context
+    nesting.enter(scope := [True])  # for threads that are started with this context
     try:
         while True:
             plan.clock.sleep(course.wait)

@@ -7,6 +7,7 @@ from contextvars import Token
 from resilience.core import deadline
 from resilience.core.runtime import Runtime
 from resilience.errors import DeadlineExceededError
+from resilience.limits.handover import hand_over, take_over
 from resilience.limits.pace import pace_of
 
 Entry = Token[deadline.Deadline | None]
@@ -40,23 +41,52 @@ class Allowance:
 
     def not_begun(self) -> DeadlineExceededError:
         """Return the error of a call whose time was up before it could begin."""
-        return DeadlineExceededError(
-            f"{self._name!r} was not started: the time of the work around it is up"
+        return _error(
+            f"{self._name!r} was not started: the time of the work around it is up", at_fault=False
         )
 
     def never_started(self, workers: int) -> DeadlineExceededError:
         """Return the error of a call that waited for one of so many workers all its time."""
-        return DeadlineExceededError(
+        return _error(
             f"{self._name!r} was not started within {self._granted:.3g} s: "
-            f"all {workers} workers are busy"
+            f"all {workers} workers are busy",
+            at_fault=False,
         )
 
     def exceeded(self) -> DeadlineExceededError:
         """Return the error of a call that took longer."""
         why = "" if self._granted >= self._whole else ", what was left to the work around it"
-        return DeadlineExceededError(
-            f"{self._name!r} was not done within {self._granted:.3g} s{why}"
+        return _error(
+            f"{self._name!r} was not done within {self._granted:.3g} s{why}",
+            at_fault=self._granted >= self._fair() / 2,
         )
+
+    def judged(self, error: BaseException) -> BaseException:
+        """Return the error with which a call ended: its own, where what is inside it ran late too.
+
+        The inner call may have had little time of its own; this one had what it had.
+        """
+        if not isinstance(error, DeadlineExceededError) or self.left() > 0.0:
+            return error
+        own, work = self.exceeded(), take_over(error)
+        own.__cause__ = error
+        if work is not None:
+            hand_over(own, work)
+        return own
+
+    def _fair(self) -> float:
+        """Return the seconds by half of which a call could have been done, if all is well.
+
+        That is its own time, or its request's if that is shorter. But a time that comes from
+        outside must not decide: else who sends short ones opens circuits for everybody.
+        """
+        return self._whole if self._by.asked else min(self._whole, self._by.seconds)
+
+
+def _error(text: str, *, at_fault: bool) -> DeadlineExceededError:
+    error = DeadlineExceededError(text)
+    error.at_fault = at_fault
+    return error
 
 
 class TimeLimit:

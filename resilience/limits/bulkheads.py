@@ -283,8 +283,7 @@ class Bulkhead:
         return self._max_wait if left is None else min(self._max_wait, left)
 
     def _until(self, seconds: float) -> Deadline:
-        clock = self._runtime.clock
-        return Deadline(clock.monotonic() + seconds, clock)
+        return Deadline(seconds, self._runtime.clock)
 
     def _line_up(self, waiter: Waiter, seconds: float) -> bool:
         """Join the queue; False: there is a place after all.

@@ -76,6 +76,8 @@ class Expiry:
                 raise self._allowance.exceeded()
         elif ours and _is_cancellation(error):
             raise self._allowance.exceeded() from error
+        elif (own := self._allowance.judged(error)) is not error:
+            raise own from error
 
     def used(self) -> float:
         """Return the seconds since it was entered."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 
 from resilience.core import deadline
+from resilience.core.nesting import context_for_thread
 from resilience.limits.allowance import Allowance, TimeLimit
 from resilience.limits.workers import Job, Workers
 
@@ -121,7 +121,9 @@ class TimedItems(Generator[Any, Any, Any]):
             deadline.end(entry)
             run.act, run.seconds = act, allowance.left()
             self._wait(allowance)
-            if run.error is None and allowance.left() <= 0.0:
+            if run.error is not None:
+                run.error = allowance.judged(run.error)
+            elif allowance.left() <= 0.0:
                 raise allowance.exceeded()
         except BaseException as error:
             self._abandon(error)
@@ -132,9 +134,9 @@ class TimedItems(Generator[Any, Any, Any]):
 
     def _wait(self, allowance: Allowance) -> None:
         if self._job is None:
-            self._job = self._workers.submit(partial(copy_context().run, self._run.work))
+            self._job = self._workers.submit(partial(context_for_thread().run, self._run.work))
             if self._job.ended:
-                self._job.answer()  # raises where no thread was to be had
+                self._job.answer(allowance)  # raises where no thread was to be had
         else:
             self._run.asked.release()
         self._workers.wait(self._job, self._run.stepped, allowance)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextvars import copy_context
 from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from resilience.core import deadline
 from resilience.core.items import relayed
+from resilience.core.nesting import context_for_thread
 from resilience.errors import DeadlineExceededError
 from resilience.limits.allowance import Allowance, TimeLimit
 from resilience.limits.expiry import Expiry
@@ -28,7 +28,7 @@ def timed_sync(limit: TimeLimit, workers: Workers, call: Call) -> Call:
             return call(*args, **kwargs)
         allowance, entry = limit.begin(limit.seconds)
         try:
-            context = copy_context()
+            context = context_for_thread()
         finally:
             deadline.end(entry)
         result = workers.run(partial(context.run, call, *args, **kwargs), allowance)

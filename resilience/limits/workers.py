@@ -78,13 +78,13 @@ class Job:
         if given_up:
             self._drop()
 
-    def answer(self) -> Any:
+    def answer(self, allowance: Allowance) -> Any:
         """Return what the call returned, or raise what it raised. Only once."""
         error, self._error = self._error, None
         if error is None:
             return self._result
         try:
-            raise error
+            raise allowance.judged(error)
         finally:
             del error  # else its traceback holds this frame, which holds it
 
@@ -173,7 +173,7 @@ class Workers:
         """
         job = self.submit(call)
         self.wait(job, job.ready, allowance)
-        return job.answer()
+        return job.answer(allowance)
 
     def submit(self, call: Callable[[], Any]) -> Job:
         """Return a job that makes the call as soon as a thread is free."""

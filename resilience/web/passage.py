@@ -136,8 +136,9 @@ class Passage:
 
     def _its_deadline(self) -> deadline.Deadline | None:
         """Return the request's deadline: the app's own, or the caller's where that is earlier."""
-        asked = None
+        own, clock, asked = self.web.deadline, self.system.runtime.clock, None
         if self.headers and self.web.deadline_header:
             asked = deadline_from_headers(self.headers)
-        given = [each for each in (self.web.deadline, asked) if each is not None]
-        return deadline.within(min(given), self.system.runtime.clock) if given else None
+        if asked is not None and (own is None or asked < own):
+            return deadline.within(asked, clock, asked=True)
+        return None if own is None else deadline.within(own, clock)

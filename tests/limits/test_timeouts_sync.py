@@ -142,7 +142,9 @@ def test_work_that_has_ended_says_so_at_once(system: System) -> None:
 
     job.on_end(lambda: told.append("ended"))
 
-    assert (told, job.answer()) == (["ended"], "done")
+    allowance, entry = system.timeouts.limit("it", 5.0).begin(5.0)
+    deadline.end(entry)
+    assert (told, job.answer(allowance)) == (["ended"], "done")
 
 
 def test_threads_are_reused(system: System) -> None:

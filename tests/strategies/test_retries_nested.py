@@ -107,6 +107,48 @@ def test_the_same_for_coroutines(system: System, outer: Wrap) -> None:
     assert len(upstream.calls) == 3
 
 
+@pytest.mark.parametrize("timed", ["outer", "between", "inner", "all"])
+def test_threads_of_timed_calls_know_what_is_around_them(system: System, timed: str) -> None:
+    """Wherever between the two the thread begins."""
+    upstream = Flaky(DOWN)
+
+    def limited(name: str, call: Call) -> Any:
+        return system.timeout(5)(call) if timed in {name, "all"} else call
+
+    inner = retry(system, budget=None)(limited("inner", upstream.ask))
+    between = limited("between", calling(inner))
+    outer = retry(system, budget=None)(limited("outer", calling(between)))
+
+    with pytest.raises(ConnectionError):
+        outer()
+
+    assert len(upstream.calls) == 3
+
+
+def test_threads_of_timed_generators_know_what_is_around_them(system: System) -> None:
+    """Their steps run on a thread, too."""
+    upstream = Flaky(DOWN)
+    inner = retry(system, budget=None)(upstream.ask)
+
+    with pytest.raises(ConnectionError):
+        run(retry(system, budget=None)(system.timeout(5)(delegating(inner))))
+
+    assert len(upstream.calls) == 3
+
+
+def test_a_timed_call_that_nothing_is_around_retries_by_itself(system: System) -> None:
+    """Also on a thread that another call has used."""
+    upstream = Flaky(DOWN)
+    guarded = retry(system, budget=None)(system.timeout(5)(upstream.ask))
+    timed = system.timeout(5)(calling(guarded))
+
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            timed()
+
+    assert len(upstream.calls) == 6
+
+
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_three_deep_are_three(system: System, kind: Call) -> None:
     """However deep they nest."""
