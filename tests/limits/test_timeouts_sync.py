@@ -247,6 +247,7 @@ def test_nested_calls_go_before_those_that_wait(
     assert blocked.begun.acquire(timeout=10)
     outer()
     callers[-1].result()
+    blocked.release.set()
 
     assert order == ["inner", "outsider"]
 
