@@ -45,8 +45,10 @@ class Automaton:
         "_news",
         "_opened_at",
         "_rejected",
+        "_rejected_before",
         "_relapses",
         "_runtime",
+        "_spent",
         "_state",
         "attention",
         "settings",
@@ -60,14 +62,17 @@ class Automaton:
         self._forced: Forced | None = None
         self._news: News = ()
         self._generation = 0
+        self._spent = Counts(0, 0, 0)  # what earlier states counted
+        self._state: State = Closed(settings, now)
+        self._rejected = Tally()
         self._begin(now)
 
     def _begin(self, now: float) -> None:
         self._last_error: BaseException | None = None
         self._opened_at: float | None = None
         self._relapses = 0
-        self._rejected = Tally()
-        self._state: State = Closed(self.settings, now)
+        self._rejected_before = self._rejected.value()
+        self._move(Closed(self.settings, now))
         self._publish(now)
 
     def _admit(self, now: float) -> Permit | None:
@@ -172,9 +177,18 @@ class Automaton:
         return max(0, self._relapses - forgiven)
 
     def _become(self, state: State, signal: NamedSignal, now: float, **data: Any) -> None:
-        self._state = state
+        self._move(state)
         self._note(signal, **data)
         self._publish(now)
+
+    def _move(self, state: State) -> None:
+        self._spent = self._totals()
+        self._state = state
+
+    def _totals(self) -> Counts:
+        """Return all calls that counted since the circuit was made."""
+        here = self._state.totals()
+        return Counts(*(spent + more for spent, more in zip(self._spent, here, strict=True)))
 
     def _publish(self, now: float) -> None:
         """Let the hot path see the present state: the window's tick, or None to ask `admit`."""
@@ -198,7 +212,7 @@ class Automaton:
     def _order(self, kind: str, reason: str, actor: str | None, lasts: float, now: float) -> None:
         before = self._shown(now), self._is_shadow(now)
         if kind == CircuitState.FORCED_CLOSED and type(self._state) is not Closed:
-            self._state = Closed(self.settings, now)
+            self._move(Closed(self.settings, now))
         self._forced = Forced(kind, reason, actor, now + lasts)
         self._publish(now)
         if before != (self._shown(now), self._is_shadow(now)):

@@ -12,7 +12,7 @@ from resilience import signals
 from resilience.circuits.automaton import SHADOW, Automaton, News
 from resilience.circuits.memory import bare_copy, describe
 from resilience.circuits.settings import CircuitSettings
-from resilience.circuits.snapshot import CircuitSnapshot
+from resilience.circuits.snapshot import CircuitSnapshot, Totals
 from resilience.circuits.states import (
     PASSED,
     CircuitState,
@@ -156,13 +156,18 @@ class Circuit(Automaton):
                 slow_calls=counts.slow,
                 failure_rate=counts.failures / counts.calls if judged else None,
                 slow_call_rate=counts.slow / counts.calls if judged else None,
-                rejected=self._rejected.value(),
+                rejected=self._rejected.value() - self._rejected_before,
                 opened_at=self._opened_at,
                 retry_after=self._wait(now),
                 last_error=describe(self._last_error) if self._last_error else None,
                 generation=self._generation,
                 forced=self._describe_order(now),
             )
+
+    def totals(self) -> Totals:
+        """Return the calls counted and refused since it was made: numbers that only grow."""
+        with self._lock:
+            return Totals(*self._totals(), self._rejected.value())
 
     def is_idle(self) -> bool:
         """Tell whether forgetting it loses nothing: closed, not ordered otherwise, no failures."""
@@ -233,10 +238,10 @@ class Circuit(Automaton):
             same_window = (old.window, old.window_calls) == (settings.window, settings.window_calls)
             now = self.monotonic()
             if type(self._state) is Closed and not same_window:
-                self._state = Closed(settings, now)
+                self._move(Closed(settings, now))
             elif type(self._state) is HalfOpen and _trials(old) != _trials(settings):
                 # By other rules the trials so far might be too many to go on and too few to judge.
-                self._state = HalfOpen()
+                self._move(HalfOpen())
             self._publish(now)
 
     def refresh(self) -> None:

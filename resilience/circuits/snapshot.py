@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from resilience.circuits.states import CircuitState
+
+
+class Totals(NamedTuple):
+    """Calls of a circuit since it was made, and how many failed, were slow, or were refused."""
+
+    calls: int
+    failures: int
+    slow_calls: int
+    rejected: int
 
 
 @dataclass(frozen=True, slots=True)

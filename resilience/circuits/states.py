@@ -58,6 +58,10 @@ class Closed:
             else CountWindow(settings.window_calls)
         )
 
+    def totals(self) -> Counts:
+        """Return the calls that were counted in it."""
+        return self.window.totals()
+
     def admits(self, settings: CircuitSettings, now: float, random: Random) -> bool:
         """Tell whether this call passes: all do, except during the ramp after closing."""
         left = self.ramp_until - now
@@ -96,6 +100,10 @@ class Open:
     since: float
     until: float
 
+    def totals(self) -> Counts:
+        """Return none: no call passes."""
+        return Counts(0, 0, 0)
+
 
 class Trial:
     """The place of one trial call in a half-open circuit."""
@@ -121,6 +129,10 @@ class HalfOpen:
     def __init__(self) -> None:
         self.successes = self.failures = 0
         self.trials: list[Trial] = []  # those that have not returned, oldest first
+
+    def totals(self) -> Counts:
+        """Return the trials that were counted in it."""
+        return Counts(self.successes + self.failures, self.failures, 0)
 
     def admit(self, settings: CircuitSettings, now: float) -> Trial | None:
         """Return a place, or None when all are taken."""

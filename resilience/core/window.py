@@ -60,11 +60,17 @@ class Window(Protocol):
         """Return what the window holds at `now`."""
         ...
 
+    def totals(self) -> Counts:
+        """Return all that was ever counted."""
+        ...
+
 
 class TimeWindow:
     """The last `span` seconds, in ten buckets aligned to the clock: 0.9 to 1.0 spans are seen."""
 
-    __slots__ = ("_base", "_index", "_now", "_past", "_sum", "_tally", "_width", "tick", "until")
+    __slots__ = (
+        "_base", "_gone", "_index", "_now", "_past", "_sum", "_tally", "_width", "tick", "until",
+    )  # fmt: skip
 
     def __init__(self, span: float) -> None:
         self._tally = Tally()
@@ -75,6 +81,7 @@ class TimeWindow:
         self._base = 0  # the tally when the present bucket began
         self._now = [0, 0]  # failures and slow calls in the present bucket
         self._sum = [0, 0, 0]  # calls, failures, slow calls in `_past`
+        self._gone = (0, 0)  # failures and slow calls that are older than the window
         # At most ten: a list is a tenth of an empty deque's size.
         self._past: list[tuple[int, int, int, int]] = []
 
@@ -91,6 +98,13 @@ class TimeWindow:
         calls, failures, slow = self._sum
         present = self._tally.value() - self._base
         return Counts(calls + present, failures + self._now[0], slow + self._now[1])
+
+    def totals(self) -> Counts:
+        """Return all that was ever counted."""
+        failures, slow = (
+            sum(each) for each in zip(self._gone, self._sum[1:], self._now, strict=True)
+        )
+        return Counts(self._tally.value(), failures, slow)
 
     def _roll(self, now: float) -> None:
         if now < self.until:
@@ -110,13 +124,14 @@ class TimeWindow:
         self._sum = [kept + added for kept, added in zip(self._sum, bucket[1:], strict=True)]
 
     def _drop(self, bucket: tuple[int, int, int, int]) -> None:
+        self._gone = (self._gone[0] + bucket[2], self._gone[1] + bucket[3])
         self._sum = [kept - gone for kept, gone in zip(self._sum, bucket[1:], strict=True)]
 
 
 class CountWindow:
     """The last `size` calls, exactly. Only failures and slow calls take memory."""
 
-    __slots__ = ("_failures", "_marks", "_size", "_slow", "_tally", "tick", "until")
+    __slots__ = ("_failures", "_gone", "_marks", "_size", "_slow", "_tally", "tick", "until")
 
     def __init__(self, size: int) -> None:
         self._tally = Tally()
@@ -124,6 +139,7 @@ class CountWindow:
         self.until = inf
         self._size = size
         self._failures = self._slow = 0
+        self._gone = (0, 0)  # failures and slow calls that are older than the window
         self._marks: deque[tuple[int, bool, bool]] = deque()
 
     def record(self, now: float, failed: bool, slow: bool) -> None:
@@ -141,4 +157,10 @@ class CountWindow:
             _, failed, slow = self._marks.popleft()
             self._failures -= failed
             self._slow -= slow
+            self._gone = (self._gone[0] + failed, self._gone[1] + slow)
         return Counts(min(total, self._size), self._failures, self._slow)
+
+    def totals(self) -> Counts:
+        """Return all that was ever counted."""
+        failures, slow = self._gone
+        return Counts(self._tally.value(), failures + self._failures, slow + self._slow)
