@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar, get_overloads, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_overloads, overload
 
 from resilience.core.categories import TRANSIENT
 from resilience.core.classify import Matcher
@@ -13,6 +13,9 @@ from resilience.core.guard import Layer, decorate
 from resilience.core.names import NOTHING, did_you_mean
 from resilience.errors import ConfigurationError, UnknownSettingError
 from resilience.parts import Parts
+
+if TYPE_CHECKING:
+    from resilience.degradation.levels import Level
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
 Seconds = float | timedelta
@@ -231,8 +234,8 @@ class Decorators(Parts):
         otherwise: Any = NOTHING,
         enabled: bool = True,
         priority: float = 50.0,
-        off_at: str | None = None,
-        capability: Mapping[str, float] | None = None,
+        off_at: Level | str | None = None,
+        capability: Mapping[str, float] | Mapping[Level, float] | None = None,
         rollout: float = 100.0,
         key: Callable[..., object] | None = None,
         **unknown: Any,

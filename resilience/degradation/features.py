@@ -12,6 +12,7 @@ from resilience.degradation.levels import LEVELS, Level, as_level, below_normal
 from resilience.errors import ConfigurationError, UnknownSettingError
 
 Key = Callable[..., object]
+Capability = Mapping[str, float] | Mapping[Level, float]
 
 ALL = 100.0
 """Percent."""
@@ -42,7 +43,7 @@ class Feature:
     enabled: bool = True
     priority: float = 50.0
     off_at: Level | str | None = None
-    capability: Mapping[str, float] = field(default_factory=dict)
+    capability: Capability = field(default_factory=dict)
     rollout: float = ALL
     key: Key | None = None
 
@@ -87,8 +88,8 @@ class Feature:
             level: the level of service.
             floors: `{level: priority}` below which features without `off_at` are off there.
         """
-        named = [each for each in self.capability if each <= level]
-        left = self.capability[max(named)] if named else ALL
+        named = [(each, left) for each, left in self.capability.items() if each <= level]
+        left = max(named)[1] if named else ALL
         if self.off_at is not None:
             return 0.0 if level >= self.off_at else left
         # A percentage for this level, or a deeper one, says that something of it is to be left.
@@ -119,9 +120,7 @@ def _capability(setting: str, value: Any) -> Mapping[Level, float]:
     return ordered
 
 
-def _refuse_capability_when_off(
-    subject: str, capability: Mapping[str, float], off_at: Level
-) -> None:
+def _refuse_capability_when_off(subject: str, capability: Capability, off_at: Level) -> None:
     for level, left in capability.items():
         if level >= off_at and left > 0:
             raise ConfigurationError(

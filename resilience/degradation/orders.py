@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from resilience.clock import Clock
-from resilience.core.checks import seconds, text
+from resilience.core.checks import flag, mapping, number, one_of, seconds, text
+from resilience.core.section import Check
+from resilience.degradation.features import percent
+from resilience.degradation.levels import as_level
 from resilience.errors import ConfigurationError
+
+KILL, ENABLED, ROLLOUT = "kill", "enabled", "rollout"
+"""The orders that operators give on a feature, by kind."""
+
+CHECKS: Mapping[str, Check] = {KILL: flag, ENABLED: flag, ROLLOUT: percent}
+"""What an order of each kind may say."""
 
 LONGEST_REASON = 200
 """Characters."""
@@ -52,6 +62,48 @@ class Order:
             return cls(value, said, who, inf, None)
         lasts = seconds("for_", for_)
         return cls(value, said, who, clock.monotonic() + lasts, clock.time() + lasts)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it without what only this process knows."""
+        return {
+            "value": self.value,
+            "reason": self.reason,
+            "actor": self.actor,
+            "ends": self.ends,
+        }
+
+    @classmethod
+    def again(cls, plain: Mapping[str, Any], check: Check, clock: Clock) -> Order | None:
+        """Return an order that `plain` described; None if its time is up."""
+        ends = plain.get("ends")
+        left = inf if ends is None else number("ends", ends) - clock.time()
+        if left <= 0:
+            return None
+        actor = plain.get("actor")
+        who = None if actor is None else text("actor", actor)
+        reason = said_reason(plain.get("reason", ""))
+        value = check("value", plain.get("value"))
+        return cls(value, reason, who, clock.monotonic() + left, ends)
+
+
+def plain_orders(
+    orders: Mapping[str, Any], clock: Clock
+) -> tuple[Order | None, list[tuple[str, str, Order]]]:
+    """Return the orders that plain values describe: on the level, and `(feature, kind, order)`.
+
+    Raises:
+        ConfigurationError: they are not of the shape that `Degradation.orders` gives.
+    """
+    level = mapping("orders", orders).get("level")
+    found: list[tuple[str, str, Order]] = []
+    for name, kinds in mapping("features", orders.get("features", {})).items():
+        for kind, plain in mapping(f"features.{name}", kinds).items():
+            check = CHECKS[one_of(*CHECKS)(f"features.{name}", kind)]
+            order = Order.again(mapping(f"features.{name}.{kind}", plain), check, clock)
+            found += [] if order is None else [(text("feature name", name), kind, order)]
+    if level is None:
+        return None, found
+    return Order.again(mapping("level", level), as_level, clock), found
 
 
 def said_reason(reason: Any) -> str:

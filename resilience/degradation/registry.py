@@ -192,12 +192,15 @@ class Features:
             key: whose call it is.
             has_key: False: it is nobody's, and chance decides.
         """
-        if switch.capability >= ALL and switch.rollout >= ALL:
+        share = switch.rollout * switch.capability / ALL
+        if share >= ALL:
             return True
-        place = self._place(switch.name, key) if has_key else self._chance(switch.name)
+        place = 0.0
+        if share > 0 or 0 < switch.rollout < ALL:
+            place = self._place(switch.name, key) if has_key else self._chance(switch.name)
         if place >= switch.rollout:
             return False
-        if place < switch.rollout * switch.capability / ALL:
+        if place < share:
             return True
         if switch.stepped_down:
             degraded.mark(switch.name, "off")
@@ -260,13 +263,20 @@ class Features:
         changes: Changes = []
         for switch in self._switches.values():
             before = switch.shown()
-            stands = standing(switch.name)
-            switch.publish(switch.feature.left_at(stands.level, floors), stands.cause, stands.why)
+            switch.publish(*_left(switch.feature, standing(switch.name), floors))
             full = switch.capability >= ALL and switch.rollout >= ALL
             switch.on = not self._runtime.active or (full and not timed)
             if switch.shown() != before:
                 changes.append((switch, before))
         return changes
+
+
+def _left(
+    feature: Feature, stands: Standing, floors: Mapping[str, float]
+) -> tuple[float, str, str]:
+    """Return how much the level leaves of a feature, and why; no reason for what is always so."""
+    left, best = feature.left_at(stands.level, floors), feature.left_at(Level.NORMAL, floors)
+    return (left, stands.cause, stands.why) if left < best else (left, "", "")
 
 
 def _listed(options: Options) -> str:

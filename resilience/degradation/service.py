@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from threading import Lock
+from typing import Any
 
 from resilience import signals
 from resilience.core.checks import seconds, text
@@ -19,12 +20,13 @@ from resilience.degradation.features import Feature
 from resilience.degradation.ladder import MINUTE, Demand
 from resilience.degradation.levels import Level, as_level, below_normal
 from resilience.degradation.metrics import Measures, Read, ReadOf
-from resilience.degradation.orders import Order, said_reason
+from resilience.degradation.orders import Order, plain_orders, said_reason
 from resilience.degradation.registry import Standing
 from resilience.degradation.rules import Rule
 from resilience.degradation.settings import DegradationSettings
 from resilience.degradation.states import DegradationState, state_of
 from resilience.degradation.switchboard import News, Seconds, Switchboard
+from resilience.degradation.switches import BY_LEVEL, BY_RULE, Switch
 from resilience.errors import ConfigurationError
 
 MANUAL = "manual"
@@ -160,6 +162,40 @@ class Degradation(Switchboard):
             news = self._publish(because=order)
         self._tell(news)
 
+    def orders(self) -> dict[str, Any]:
+        """Return all orders in force as plain values: `{"level": order or None, "features": …}`.
+
+        Features are `{name: {kind: order}}`, an order is `{"value", "reason", "actor", "ends"}`.
+        """
+        self._settle_if_due()
+        with self._lock:
+            level, features = self._order, self.features.orders()
+        return {
+            "level": None if level is None else level.plain(),
+            "features": {
+                name: {kind: order.plain() for kind, order in kinds.items()}
+                for name, kinds in features.items()
+            },
+        }
+
+    def restore(self, orders: Mapping[str, Any]) -> None:
+        """Put orders in force that `orders` gave, in another process or before a restart.
+
+        Those whose time is up stay out. What is ordered on a feature that nobody has described yet
+        waits for it.
+
+        Raises:
+            ConfigurationError: they are not of that shape.
+        """
+        clock = self._runtime.clock
+        level, features = plain_orders(orders, clock)
+        with self._lock:
+            self._order = level or self._order
+            for name, kind, order in features:
+                self.features.order(name, kind, order)
+            news = self._publish()
+        self._tell(news)
+
     def metric(self, name: str, read: Read, of: ReadOf | None = None) -> None:
         """Let rules look at a number.
 
@@ -197,6 +233,8 @@ class Degradation(Switchboard):
             self.features.override(given)
             self._settings = settings
             self._follow()
+            if not settings.enabled:
+                self._controller.reset("switched off by the settings", "settings", None)
             news = self._publish()
         self._duty.interval = settings.check_interval
         self._tell(news)
@@ -256,6 +294,13 @@ class Degradation(Switchboard):
                     f"settings"
                 )
 
+    def ends_in(self, switch: Switch) -> float | None:
+        """Return the seconds, >= 0, until a feature may be on again; None: nobody can tell."""
+        ends = switch.until
+        if ends == inf and switch.cause == BY_LEVEL and self._order is not None:
+            ends = self._order.until
+        return max(0.0, ends - self._runtime.clock.monotonic()) if ends < inf else None
+
     # -- publishing ---------------------------------------------------------------------------
 
     def _force(self, level: Level, reason: str, actor: str | None, for_: Seconds | None) -> None:
@@ -301,12 +346,14 @@ class Degradation(Switchboard):
     def _standing(self, feature: str) -> Standing:
         """Return the level that counts for a feature, and why it is that."""
         ladder = self._controller.ladder_of(feature)
-        if ladder is not None and ladder.level > self._shown.level:
-            return Standing(ladder.level, "rule", ladder.reason)
-        return Standing(self._shown.level, "level", self._shown.reason or "")
+        forced_normal = self._order is not None and self._order.value is Level.NORMAL
+        if ladder is not None and ladder.level > self._shown.level and not forced_normal:
+            return Standing(ladder.level, BY_RULE, ladder.reason)
+        return Standing(self._shown.level, BY_LEVEL, self._shown.reason or "")
 
     def _left_of_unknown(self, name: object) -> float:
-        self.features.complain(name, "no feature is called %r: it counts as one with defaults")
+        if isinstance(name, str):
+            self.features.complain(name, "no feature is called %r: it counts as one with defaults")
         return Feature("unknown").left_at(self._shown.level, self._settings.levels)
 
 

@@ -14,10 +14,10 @@ from resilience import signals
 from resilience.core.checks import text
 from resilience.core.runtime import Homed, Runtime
 from resilience.degradation.features import Feature, percent
-from resilience.degradation.orders import Order, said_reason
+from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order, said_reason
 from resilience.degradation.registry import Changes, Features, Options
 from resilience.degradation.settings import DegradationSettings
-from resilience.degradation.switches import ENABLED, KILL, ROLLOUT, Switch
+from resilience.degradation.switches import Switch
 from resilience.errors import ConfigurationError
 
 Seconds = float | timedelta
@@ -87,7 +87,7 @@ class Switchboard(Homed):
         """
         try:
             switch = self.features.find(name)
-        except TypeError:  # no text at all
+        except TypeError:  # no name at all
             switch = None
         if switch is None:
             return self._left_of_unknown(name) > 0 if default is None else default
@@ -168,7 +168,7 @@ class Switchboard(Homed):
         Raises:
             ConfigurationError: no such feature, or a value out of range.
         """
-        self._command(name, ENABLED, True, reason, actor, for_ or self._settings.forced_for)
+        self._command(name, ENABLED, True, reason, actor, self._lasts(for_))
 
     def disable(
         self,
@@ -178,7 +178,7 @@ class Switchboard(Homed):
         for_: Seconds | None = None,
     ) -> None:
         """Switch a feature off for `for_` seconds, an hour by default; as `enable`."""
-        self._command(name, ENABLED, False, reason, actor, for_ or self._settings.forced_for)
+        self._command(name, ENABLED, False, reason, actor, self._lasts(for_))
 
     def kill(
         self,
@@ -200,7 +200,7 @@ class Switchboard(Homed):
     ) -> None:
         """Have a feature for `rollout` percent, 0-100, of keys or calls; as `enable`."""
         left = percent("rollout", rollout)
-        self._command(name, ROLLOUT, left, reason, actor, for_ or self._settings.forced_for)
+        self._command(name, ROLLOUT, left, reason, actor, self._lasts(for_))
 
     def release(self, name: str, reason: str = "", actor: str | None = None) -> None:
         """End every order on a feature, a kill included."""
@@ -209,6 +209,9 @@ class Switchboard(Homed):
                 self.features.order(name, kind, None)
             news = self._publish(because=Order(None, said_reason(reason), actor, inf, None))
         self._tell(news)
+
+    def _lasts(self, for_: Seconds | None) -> Seconds:
+        return self._settings.forced_for if for_ is None else for_
 
     def _command(  # noqa: PLR0917 - an order in the order it is read
         self,
@@ -236,11 +239,6 @@ class Switchboard(Homed):
     def _settle_if_due(self) -> None:
         if self._runtime.clock.monotonic() >= self._until:
             self.settle()
-
-    def ends_in(self, switch: Switch) -> float | None:
-        """Return the seconds, >= 0, until an order on a feature ends; None: nobody can tell."""
-        left = switch.until - self._runtime.clock.monotonic()
-        return max(0.0, left) if left < inf else None
 
     def tell(self, signal: NamedSignal, component: str, data: Mapping[str, Any]) -> None:
         """Tell of something that happened to a feature."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 
 from resilience.degradation.features import ALL, Feature
-from resilience.degradation.orders import Order
+from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order
 
-KILL, ENABLED, ROLLOUT = "kill", "enabled", "rollout"
-"""The orders that operators give on a feature, by kind."""
+KILLED, BY_OPERATOR, DISABLED, BY_LEVEL, BY_RULE = "killed", "operator", "disabled", "level", "rule"
+"""Why a feature is less than all of it; whoever limits one is a cause by name."""
 
 
 class Switch:
@@ -55,7 +55,7 @@ class Switch:
     @property
     def stepped_down(self) -> bool:
         """Whether it is less than its settings say: by level, rule, limit or an operator."""
-        return self.capability < ALL and self.cause != "disabled"
+        return self.cause not in {"", DISABLED}
 
     def shown(self) -> tuple[float, float, str]:
         """Return what an event is worth: capability, rollout and cause."""
@@ -75,32 +75,27 @@ class Switch:
 
         Args:
             left: percent 0-100 that level and rules leave of it.
-            cause: "level" or "rule".
+            cause: `BY_LEVEL` or `BY_RULE`; "" where it is what the settings leave at best.
             why: the level's or rule's reason.
         """
         kill, switch = self.orders.get(KILL), self.orders.get(ENABLED)
         if kill is not None:
-            found = (0.0, "killed", kill.reason)
+            found = (0.0, KILLED, kill.reason)
         elif switch is not None:
-            found = (ALL, "", switch.reason) if switch.value else (0.0, "operator", switch.reason)
+            found = (ALL, "", "") if switch.value else (0.0, BY_OPERATOR, switch.reason)
         elif not self.feature.enabled:
-            found = (0.0, "disabled", "")
+            found = (0.0, DISABLED, "")
         else:
-            found = self._lowest(left, cause, why)
+            lowest = [(left, cause, why)]
+            lowest += [(percent, who, said) for who, (percent, said) in self.limits.items()]
+            found = min(lowest, key=lambda each: each[0])
         self.capability, self.cause, self.why = found
         rollout = self.orders.get(ROLLOUT)
         self.rollout = self.feature.rollout if rollout is None else rollout.value
 
-    def _lowest(self, left: float, cause: str, why: str) -> tuple[float, str, str]:
-        lowest = (left, cause, why) if left < ALL else (ALL, "", "")
-        for who, (percent, reason) in self.limits.items():
-            if percent < lowest[0]:
-                lowest = (percent, who, reason)
-        return lowest
-
 
 def place_of(name: str, key: object) -> float:
-    """Return where a key stands among all keys of a feature, 0 to 100, spread evenly.
+    """Return where a key stands among all keys of a feature, 0 to below 100, spread evenly.
 
     It is the same in every process and after every restart; a key whose place is below a
     percentage has the feature, and so has it at every higher one.
@@ -111,4 +106,5 @@ def place_of(name: str, key: object) -> float:
     from hashlib import blake2b  # only features for some need it
 
     text = f"{name}\0{key}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") / 2**64 * ALL
+    digest = int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+    return (digest >> 11) / 2**53 * ALL  # as many bits as a float holds: never all of ALL
