@@ -11,7 +11,10 @@ DISTRIBUTIONS = {"resilience-web", "blinker", "wrapt", "pip", "setuptools"}
 CARRIED = (
     "py.typed",
     "_examples/flaky_upstream/__main__.py",
-    "_examples/flask_shop/templates/shelf.html",
+    "_examples/flask_shop/factory.py",
+    "_examples/starlette_shop/factory.py",
+    "_examples/storefront/templates/shelf.html",
+    "_examples/storefront/static/shop.css",
 )
 
 loaded = [name for name in FRAMEWORKS if name in sys.modules]

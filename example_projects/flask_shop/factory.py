@@ -16,6 +16,7 @@ from flask_shop import freshness, pages, problems
 from flask_shop.upstream import CLIENT
 from resilience.testing import inactive
 from resilience_flask import Resilience
+from storefront import STATIC, TEMPLATES
 
 log = logging.getLogger("flask_shop")
 
@@ -40,7 +41,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Raises:
         ShopConfigurationError: one of them is missing or wrong.
     """
-    app = Flask("flask_shop")
+    app = Flask("flask_shop", template_folder=TEMPLATES, static_folder=STATIC)
     given = {name: os.environ[name] for name in _FROM_ENVIRONMENT if name in os.environ}
     app.config.from_mapping({"UPSTREAM_TIMEOUT": 0.3, **given, **(config or {})})
     app.extensions[CLIENT] = _client(app.config)

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.datastructures import MIMEAccept
 
 from flask_shop import freshness, upstream
-from flask_shop.products import Product, on_sale
 from resilience import CircuitState, system
+from storefront.products import Product, on_sale
 
 blueprint = Blueprint("shop", __name__)
 

@@ -1,19 +1,33 @@
-"""What tests of the shop share: an upstream in a thread, and the shop in this process."""
+"""What tests of the shops share: an upstream in a thread, and each framework's shop.
 
+A framework adds a subclass of `Shop` to `SHOPS`; its shop then has to pass every test there is.
+"""
+
+import importlib
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any, ClassVar
 
-import httpx2
-from flask.testing import FlaskClient
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+from werkzeug.serving import make_server
 
+import flask_shop.factory
+import flask_shop.pages
+import flask_shop.upstream
+import resilience_flask
+import resilience_starlette
+import starlette_shop.factory
+import starlette_shop.upstream
 from flaky_upstream.behaviour import Behaviour, Mode
 from flaky_upstream.server import Upstream
-from flask_shop import create_app
-from flask_shop.factory import BASELINE
-from flask_shop.upstream import CLIENT
+from resilience import System
 from resilience.testing import reset
 
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -33,26 +47,48 @@ def running_upstream() -> Iterator[Upstream]:
             serving.join()
 
 
-class Shop:
-    """The shop, asked without sockets; its upstream is real, as are the calls to it.
+class Shop(ABC):
+    """A shop, asked without sockets; its upstream is real, as are the calls to it.
 
     Args:
         upstream: what it calls.
         config: over `create_app`'s; timeouts are short, as nothing here is slow by itself.
     """
 
+    name: ClassVar[str]
+    factory: Any
+    upstream_module: Any
+
     def __init__(self, upstream: Upstream, **config: Any) -> None:
         self.upstream = upstream
-        self.app = create_app(
-            {
-                "UPSTREAM_URL": upstream.address,
-                "UPSTREAM_TIMEOUT": 1.0,
-                "SHOP_HEALTH_TOKEN": TOKEN,
-                "TESTING": True,
-                **config,
-            }
-        )
-        self.client: FlaskClient = self.app.test_client()
+        given = {"UPSTREAM_URL": upstream.address, "UPSTREAM_TIMEOUT": 1.0}
+        self.app = self.factory.create_app({**given, "SHOP_HEALTH_TOKEN": TOKEN, **config})
+
+    @classmethod
+    def rewire(cls, patch: pytest.MonkeyPatch, system: System) -> None:
+        """Let the shops of this kind that are made from now on be guarded by `system`."""
+        patch.setattr("resilience.circuit", system.circuit)
+        patch.setattr("resilience.fallback", system.fallback)
+        importlib.reload(cls.upstream_module)
+
+    @abstractmethod
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Any:
+        """Return the answer to a request: `status_code`, `headers`, `text`."""
+
+    @abstractmethod
+    def served(self) -> AbstractContextManager[str]:
+        """Give the address at which it is served, to browsers."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let the connections go, and undo what a shop does to the whole process."""
 
     def tell(self, mode: Mode, path: str | None = None, status: int = 500) -> None:
         """Put a behaviour of the upstream in force."""
@@ -65,26 +101,127 @@ class Shop:
 
     def get(self, path: str, **headers: str) -> Any:
         """Return the answer to a GET."""
-        return self.client.get(path, headers=headers)
+        return self.ask("GET", path, headers)
 
-    def buy(self, sku: str = "mug", **headers: str) -> Any:
+    def buy(self, sku: str = "mug", order: str = "7-mug", **headers: str) -> Any:
         """Return the answer to an order of one product, as the page's form sends it."""
-        return self.client.post("/orders", data={"sku": sku, "order": "7-mug"}, headers=headers)
+        return self.ask("POST", "/orders", headers, form={"sku": sku, "order": order})
+
+    def buy_json(self, document: Any) -> Any:
+        """Return the answer to an order as a program sends it; bytes are sent as they are."""
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.ask("POST", "/orders", {"Content-Type": "application/json"}, content=content)
+
+
+class FlaskShop(Shop):
+    """The shop in Flask."""
+
+    name = "flask"
+    factory = flask_shop.factory
+    upstream_module = flask_shop.upstream
+
+    @classmethod
+    def rewire(cls, patch: pytest.MonkeyPatch, system: System) -> None:
+        """Let the shops of this kind be guarded by `system`."""
+        super().rewire(patch, system)
+        patch.setattr(flask_shop.pages, "system", system)
+        ours = partial(resilience_flask.Resilience, system=system)
+        patch.setattr(flask_shop.factory, "Resilience", ours)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Any:
+        """Return the answer to a request."""
+        client = self.app.test_client()
+        return client.open(path, method=method, headers=headers, data=form or content)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Give the address at which it is served."""
+        server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        serving = threading.Thread(target=server.serve_forever, args=(0.05,))
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        serving.join()
+        server.server_close()
 
     def close(self) -> None:
-        """Let the connections go, and undo what a shop does to the whole process."""
-        client: httpx2.Client = self.app.extensions[CLIENT]
-        client.close()
-        if BASELINE in self.app.extensions:
-            self.app.extensions[BASELINE].close()
+        """Let the connections go, and switch guards on again."""
+        self.app.extensions[flask_shop.upstream.CLIENT].close()
+        if flask_shop.factory.BASELINE in self.app.extensions:
+            self.app.extensions[flask_shop.factory.BASELINE].close()
         reset()
 
 
+class StarletteShop(Shop):
+    """The shop in FastAPI, asked on one event loop for as long as it is open."""
+
+    name = "starlette"
+    factory = starlette_shop.factory
+    upstream_module = starlette_shop.upstream
+
+    def __init__(self, upstream: Upstream, **config: Any) -> None:
+        super().__init__(upstream, **config)
+        self._client = TestClient(self.app, raise_server_exceptions=False)
+        self._client.__enter__()
+
+    @classmethod
+    def rewire(cls, patch: pytest.MonkeyPatch, system: System) -> None:
+        """Let the shops of this kind be guarded by `system`."""
+        super().rewire(patch, system)
+        patch.setattr(starlette_shop.factory, "Upstream", starlette_shop.upstream.Upstream)
+        ours = partial(resilience_starlette.Resilience, system=system)
+        patch.setattr(starlette_shop.factory, "Resilience", ours)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Any:
+        """Return the answer to a request."""
+        sent: Any = {name: value.encode("latin-1") for name, value in headers.items()}
+        return self._client.request(method, path, headers=sent, data=form, content=content)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Give the address at which it is served, on the loop on which it is asked."""
+        config = uvicorn.Config(self.app, port=0, lifespan="off", log_level="warning")
+        server = uvicorn.Server(config)
+        portal = self._client.portal
+        assert portal is not None
+        serving = portal.start_task_soon(server.serve)
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/"
+        server.should_exit = True
+        serving.result()
+
+    def close(self) -> None:
+        """End the app's lifespan, which closes its client, and switch guards on again."""
+        self._client.__exit__(None, None, None)
+        if hasattr(self.app.state, "baseline"):
+            self.app.state.baseline.close()
+        reset()
+
+
+SHOPS: list[type[Shop]] = [FlaskShop, StarletteShop]
+
+
 @contextmanager
-def open_shop(upstream: Upstream, **config: Any) -> Iterator[Shop]:
+def open_shop(kind: type[Shop], upstream: Upstream, **config: Any) -> Iterator[Shop]:
     """Give a shop with all circuits closed, and close it."""
     reset()
-    shop = Shop(upstream, **config)
+    shop = kind(upstream, **config)
     try:
         yield shop
     finally:
@@ -93,4 +230,4 @@ def open_shop(upstream: Upstream, **config: Any) -> Iterator[Shop]:
 
 def document(answer: Any) -> Any:
     """Return an answer's JSON body, whatever its content type says."""
-    return json.loads(answer.data)
+    return json.loads(answer.text)

@@ -1,18 +1,16 @@
-"""What a person sees of the shop, in a real browser."""
+"""What a person sees of every framework's shop, in a real browser."""
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from flaky_upstream.behaviour import Mode
 from flaky_upstream.catalogue import PRICES
-from tests.examples.shops import Shop, open_shop, running_upstream
+from tests.examples.shops import SHOPS, Shop, open_shop, running_upstream
 
 CHROMIUM = shutil.which("chromium")
 SHOTS = os.environ.get("SCREENSHOTS")  # a folder that keeps what was seen
@@ -41,23 +39,18 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    """Give a shop with an upstream of its own."""
-    with running_upstream() as upstream, open_shop(upstream) as opened:
+@pytest.fixture(params=SHOPS, ids=[each.name for each in SHOPS])
+def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """Give each framework's shop in turn, with an upstream of its own."""
+    with running_upstream() as upstream, open_shop(request.param, upstream) as opened:
         yield opened
 
 
 @pytest.fixture
 def address(shop: Shop) -> Iterator[str]:
     """Give the address at which the shop is served."""
-    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
-    serving = threading.Thread(target=server.serve_forever, args=(0.05,))
-    serving.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    serving.join()
-    server.server_close()
+    with shop.served() as served:
+        yield served
 
 
 @pytest.fixture
