@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from resilience.circuits.settings import CircuitSettings
-from resilience.core.checks import flag, mapping, seconds, text
+from resilience.core.checks import flag, mapping, one_of, patterns, seconds, text, whole
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
 from resilience.core.options import Options
 from resilience.core.section import Check, Section
@@ -24,6 +24,9 @@ from resilience.strategies.retry_settings import RetrySettings
 Path_ = tuple[str, ...]
 _PREFIX = "RESILIENCE__"
 
+SHED_AT = ("reduced", "minimal", "emergency", "never")
+"""From which level on requests are turned away; each is deeper than the one before."""
+
 
 @dataclass(frozen=True, slots=True)
 class WebSettings(Section):
@@ -36,6 +39,14 @@ class WebSettings(Section):
         degraded_header: name what was stood in for in the `X-Degraded` response header.
         deadline: seconds, > 0, that a request has; None: as long as it takes.
         deadline_header: let the caller shorten that, by a header such as `X-Request-Timeout`.
+        shedding: turn requests away, 503 with `Retry-After`, when not all can be served.
+        critical: regular expressions of whole paths whose requests are never turned away.
+        sheddable: of those that are the first; both are over `@critical` and `@sheddable`.
+        shed_sheddable_at: the level of degradation from which sheddable ones are, or "never".
+        shed_normal_at: the one from which all but critical ones are, or "never".
+        longest_wait: seconds, > 0; while requests queue up, those that have waited longer are
+            turned away, sheddable ones at half of it.
+        most_concurrent: requests of a process at once, >= 1, whatever their latency.
     """
 
     TITLE: ClassVar[str] = "web"
@@ -45,6 +56,13 @@ class WebSettings(Section):
         "degraded_header": flag,
         "deadline": seconds,
         "deadline_header": flag,
+        "shedding": flag,
+        "critical": patterns,
+        "sheddable": patterns,
+        "shed_sheddable_at": one_of(*SHED_AT),
+        "shed_normal_at": one_of(*SHED_AT),
+        "longest_wait": seconds,
+        "most_concurrent": whole,
     }
 
     endpoints: bool = True
@@ -52,6 +70,13 @@ class WebSettings(Section):
     degraded_header: bool = True
     deadline: float | None = None
     deadline_header: bool = True
+    shedding: bool = True
+    critical: tuple[str, ...] = ()
+    sheddable: tuple[str, ...] = ()
+    shed_sheddable_at: str = "minimal"
+    shed_normal_at: str = "never"
+    longest_wait: float = 0.5
+    most_concurrent: int = 1000
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from resilience.clock import Clock
-from resilience.core.demand import is_made
+from resilience.core.demand import is_made, part
 from resilience.core.runtime import Runtime
 from resilience.decorators import Decorators
 from resilience.events import Event
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from resilience.degradation.metrics import Measures
     from resilience.healing.actions import ActionOptions
     from resilience.healing.healer import Healer
+    from resilience.limits.load import Load
     from resilience.settings import Settings
     from resilience.telemetry.traffic import Traffic
 
@@ -63,7 +64,14 @@ class System(Decorators):
 
         return Healer(self.runtime)
 
-    @cached_property
+    @part
+    def load(self) -> Load:
+        """What the requests say of this process's load: whom it has to turn away."""
+        from resilience.limits.load import Load
+
+        return Load(self.runtime, self.traffic)
+
+    @part
     def traffic(self) -> Traffic:
         """The app's requests: how many, how fast, how many fail; counted by its integration."""
         from resilience.telemetry.traffic import Traffic

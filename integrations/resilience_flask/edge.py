@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 from werkzeug.exceptions import SecurityError
 
+from resilience import OverloadedError
 from resilience.web import endpoints
 from resilience.web.actors import actor_of
 from resilience.web.passage import READ, Passage
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 PASSAGE = "resilience.passage"
 """Where the WSGI environment has the request's passage."""
 
-_READ = {f"HTTP_{name.upper().replace('-', '_')}": name for name in READ}
+_READ = [(f"HTTP_{name.upper().replace('-', '_')}", name) for name in READ]
 
 
 class Edge:
@@ -37,26 +41,34 @@ class Edge:
         self._app = app
         self._state = state
         self._inner = inner
+        self._ensure_at = -inf
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         if not self._state.met:
             self._meet()
-        self._state.system.ensure()
+        if (now := monotonic()) >= self._ensure_at:
+            # Once a second is enough to see to it that the engine runs in this process.
+            self._ensure_at = now + 1.0
+            self._state.system.ensure()
         web = self._state.web
-        if web.probe_first and environ.get("PATH_INFO") in endpoints.PROBES:
+        path = environ.get("PATH_INFO", "")
+        if web.probe_first and path in endpoints.PROBES:
             probe = self._probe(environ)
             if probe is not None:
                 return probe(environ, start_response)
         passage = Passage(
             self._state.system,
             web,
-            _headers(environ),
-            environ.get("PATH_INFO", ""),
+            {name: environ[key] for key, name in _READ if key in environ},
+            path,
             environ["REQUEST_METHOD"],
+            environ.get("gunicorn.socket") or environ.get("werkzeug.socket"),
         )
+        passage.find_route = partial(_route, environ)
         environ[PASSAGE] = passage
-        return passing(passage, self._inner, environ, start_response)
+        app = self._refusing(passage, environ) if passage.pressed() else None
+        return passing(passage, app or self._inner, environ, start_response)
 
     def _meet(self) -> None:
         """Do what has to wait until all of the app is there; doing it twice at once is no harm."""
@@ -67,6 +79,17 @@ class Edge:
         warn_of_bypassed(
             (rule.rule, served.get(rule.endpoint)) for rule in self._app.url_map.iter_rules()
         )
+
+    def _refusing(self, passage: Passage, environ: WSGIEnvironment) -> WSGIApplication | None:
+        """Return what turns the request away, in the app's own way; None: it is served."""
+        context = self._app.request_context(environ)
+        context.match_request()
+        rule = context.request.url_rule
+        try:
+            passage.admit(None if rule is None else self._app.view_functions.get(rule.endpoint))
+        except OverloadedError as error:
+            return partial(_refuse, self._app, error)
+        return None
 
     def _probe(self, environ: WSGIEnvironment) -> WSGIApplication | None:
         answer = endpoints.answer(
@@ -89,13 +112,22 @@ class Edge:
             return None if refused else self._state.authorize(request)
 
 
-def note_route(sender: Flask, **_: Any) -> None:
-    """Tell the passage of the present request which route Flask found for it."""
-    passage = request.environ.get(PASSAGE)
-    if passage is not None and request.url_rule is not None:
-        passage.route = request.url_rule.rule
+def _refuse(
+    app: Flask, error: OverloadedError, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Answer as if the view had raised the error, with nothing of the app run before.
+
+    The app's error handlers and `after_request` functions have their say.
+    """
+    with app.request_context(environ):
+        try:
+            response = app.finalize_request(app.handle_user_exception(error))
+        except Exception as failure:
+            response = app.handle_exception(failure)
+        return response(environ, start_response)
 
 
-def _headers(environ: WSGIEnvironment) -> dict[str, str]:
-    """Return those of the request's headers that a passage reads, names in lower case."""
-    return {name: environ[key] for key, name in _READ.items() if key in environ}
+def _route(environ: WSGIEnvironment) -> str:
+    """Return the template of the route that Flask found for a request; "" for none."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return "" if rule is None else rule.rule

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from flask import Blueprint, Flask, Request, Response, current_app, request, request_started
+from flask import Blueprint, Flask, Request, Response, current_app, request
 
 from resilience import ConfigurationError, Settings, System, UnknownSettingError
 from resilience import system as default_system
 from resilience.core.names import did_you_mean
 from resilience.web import endpoints
 from resilience_flask import handlers
-from resilience_flask.edge import Edge, note_route
+from resilience_flask.edge import Edge
 from resilience_flask.state import NAME, State, response_of
 
 Authorize = Callable[[Request], Any]
@@ -83,7 +83,6 @@ class Resilience:
             app.register_blueprint(_blueprint())
         handlers.register(app)
         app.jinja_env.globals.setdefault("feature", self._feature)
-        request_started.connect(note_route, app)
         app.wsgi_app = Edge(app, state, app.wsgi_app)  # type: ignore[method-assign]
         app.extensions[NAME] = state
 

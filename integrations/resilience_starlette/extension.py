@@ -17,7 +17,7 @@ from resilience.web.lifespan import lifespan
 from resilience.web.openapi import add_responses
 from resilience.web.views import warn_of_bypassed
 from resilience_starlette.middleware import Edge, ResilienceMiddleware
-from resilience_starlette.routing import views
+from resilience_starlette.routing import view_of, views
 from resilience_starlette.serving import is_ours, routes_of
 from resilience_starlette.state import Authorize, Given, State, state_of
 
@@ -110,7 +110,7 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
     _give_way(app.router.routes)
     warn_of_bypassed(views(app.routes))
     # What answers has to be inside the layer that answers every error with 500.
-    app.user_middleware.insert(0, Middleware(Answers))
+    app.user_middleware.insert(0, Middleware(Answers, view_of=view_of))
     return Edge(build(), state)
 
 

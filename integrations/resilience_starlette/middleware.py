@@ -19,7 +19,7 @@ from resilience.web.asgi import (
     path_below_root,
     respond,
 )
-from resilience_starlette.routing import template
+from resilience_starlette.routing import template, view_of
 from resilience_starlette.state import Authorize, Given, State, state_of
 
 
@@ -84,7 +84,7 @@ class ResilienceMiddleware:
         try:
             _refuse_second(app)
             state = state_of(system, authorize, settings, "ResilienceMiddleware")
-            self._edge: App = Edge(Answers(app), state)
+            self._edge: App = Edge(Answers(app, view_of), state)
         except ConfigurationError as error:
             self._edge = Refusal(error)
 

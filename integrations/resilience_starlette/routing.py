@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from starlette.routing import Mount
+from starlette.routing import Match, Mount
 
 from resilience.web.asgi import Scope
 
@@ -19,6 +19,21 @@ def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
         if hasattr(route, "endpoint"):
             yield path, route.endpoint
         yield from views(getattr(route, "routes", None) or (), path)
+
+
+def view_of(scope: Scope) -> Any:
+    """Return the view that is to serve a request, which the app has not looked at; None: none."""
+    app = scope.get("app")
+    return None if app is None else _matching(app.router.routes, scope)
+
+
+def _matching(routes: Iterable[Any], scope: Scope) -> Any:
+    for route in routes:
+        match, found = route.matches(scope)
+        if match is Match.FULL:
+            inner = getattr(route, "routes", None)
+            return _matching(inner, {**scope, **found}) if inner else found.get("endpoint")
+    return None
 
 
 def template(scope: Scope) -> str:

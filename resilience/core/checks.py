@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -82,6 +83,21 @@ def text(setting: str, value: Any, *, longest: int = 200) -> str:
     raise ConfigurationError(
         f"{setting}={value!r}: give a printable text of 1 to {longest} characters"
     )
+
+
+def patterns(setting: str, value: Any) -> tuple[str, ...]:
+    """Return `value` if it is a list of regular expressions."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{setting}={value!r}: give a list of regular expressions")
+    given = tuple(value)
+    for each in given:
+        try:
+            re.compile(text(setting, each, longest=1000))
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ConfigurationError(
+                f"{setting}: {each!r} is no regular expression: {error}"
+            ) from None
+    return given
 
 
 def mapping(setting: str, value: Any) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections import deque
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
@@ -21,6 +22,10 @@ OTHERS = "(others)"
 
 SPAN = 30.0  # seconds
 MOST_ROUTES = 200
+_MOST_NEW = 64
+_Arrived = tuple[float, float | None]
+_Ended = tuple[float, str, float, bool]
+
 LEAST = 10
 """Of fewer requests no rate or quantile is told, unless it is asked for."""
 
@@ -91,40 +96,41 @@ class Traffic:
 
     def _begin(self) -> None:
         self._lock = Lock()
+        # What is new waits here until it is many, or somebody asks: in bulk it costs half.
+        self._new: deque[_Ended | _Arrived] = deque()
         self._since = self._clock.monotonic()
         self._whole = Histogram(self._span)
         self._waits = Histogram(self._span)
         self._arrivals = Meter(self._span)
         self._routes: dict[str, Histogram] = {}
-        self._under_way = 0
+        self._under_way = self._peak = 0
         self._arrived = self._shed = 0
         self._finished = self._failed = 0
         self._seconds = self._waited = 0.0
 
     # -- counting -----------------------------------------------------------------------------
 
-    def arrive(self, waited: float | None = None) -> int:
+    def arrive(self, waited: float | None = None, now: float | None = None) -> int:
         """Count a request that is taken up; return how many are under way, this one included.
 
         Args:
             waited: seconds, >= 0, that it has waited to be taken up; None: nobody knows.
+            now: monotonic seconds, where the caller has just read the clock.
         """
-        now = self._clock.monotonic()
+        self._new.append((self._clock.monotonic() if now is None else now, waited))
         with self._lock:
-            self._arrivals.record(now)
-            self._arrived += 1
-            if waited is not None:
-                self._waits.record(now, waited)
-                self._waited += waited
-            self._under_way += 1
-            return self._under_way
+            self._under_way = under_way = self._under_way + 1
+            self._peak = max(self._peak, under_way)
+        return under_way
 
-    def leave(self, route: str, seconds: float, failed: bool) -> None:
+    def leave(self, route: str, seconds: float, failed: bool, now: float | None = None) -> None:
         """Count the end of a request that was taken up; the arguments are those of `record`."""
-        now = self._clock.monotonic()
         with self._lock:
             self._under_way -= 1
-            self._record(now, route, seconds, failed)
+        self._new.append((self._clock.monotonic() if now is None else now, route, seconds, failed))
+        if len(self._new) >= _MOST_NEW:
+            with self._lock:
+                self._take_in()
 
     def refuse(self) -> None:
         """Count that one was taken up and turned away: no failure, and no duration to speak of."""
@@ -140,11 +146,29 @@ class Traffic:
             seconds: how long it took, >= 0.
             failed: whether it ended in a server error, such as 500.
         """
-        now = self._clock.monotonic()
-        with self._lock:
-            self._record(now, route, seconds, failed)
+        self._new.append((self._clock.monotonic(), route, seconds, failed))
+        if len(self._new) >= _MOST_NEW:
+            with self._lock:
+                self._take_in()
 
-    def _record(self, now: float, route: str, seconds: float, failed: bool) -> None:
+    def _take_in(self) -> None:
+        """Count what is new into its windows; the lock is held."""
+        new = self._new
+        while new:
+            entry = new.popleft()
+            if len(entry) == 2:
+                self._take_in_arrival(*entry)
+            else:
+                self._take_in_end(*entry)
+
+    def _take_in_arrival(self, now: float, waited: float | None) -> None:
+        self._arrivals.record(now)
+        self._arrived += 1
+        if waited is not None:
+            self._waits.record(now, waited)
+            self._waited += waited
+
+    def _take_in_end(self, now: float, route: str, seconds: float, failed: bool) -> None:
         self._finished += 1
         self._failed += failed
         self._seconds += seconds
@@ -168,6 +192,7 @@ class Traffic:
         """
         now = self._clock.monotonic()
         with self._lock:
+            self._take_in()
             found = self._found(route)
             count = 0 if found is None else found.count(now)
             return None if found is None or count < max(1, least) else found.failures(now) / count
@@ -184,27 +209,37 @@ class Traffic:
         """
         now = self._clock.monotonic()
         with self._lock:
+            self._take_in()
             return _quantile(self._found(route), now, share, least)
 
     def waiting(self, share: float, *, least: int = LEAST) -> float | None:
         """Return the seconds within which a share of requests was taken up; None: nobody knows."""
         now = self._clock.monotonic()
         with self._lock:
+            self._take_in()
             return _quantile(self._waits, now, share, least)
 
     def arrival_rate(self) -> float:
         """Return how many requests come in a second, those turned away included."""
         now = self._clock.monotonic()
         with self._lock:
+            self._take_in()
             return self._arrivals.count(now) / self._arrivals.covered(now, self._since)
 
     def concurrency(self) -> int:
         """Return how many requests are under way now."""
         return self._under_way
 
+    def take_peak(self) -> int:
+        """Return the most that were under way at once since this was asked last."""
+        with self._lock:
+            peak, self._peak = self._peak, self._under_way
+        return peak
+
     def totals(self) -> Totals:
         """Return what was counted since the beginning."""
         with self._lock:
+            self._take_in()
             return Totals(
                 self._arrived, self._finished, self._failed, self._shed, self._seconds, self._waited
             )
@@ -213,6 +248,7 @@ class Traffic:
         """Return all requests together, then each route, most requested first."""
         now = self._clock.monotonic()
         with self._lock:
+            self._take_in()
             spanned = self._arrivals.covered(now, self._since)
             whole_ = _shown("", self._whole, now, spanned)
             routes = [_shown(name, each, now, spanned) for name, each in self._routes.items()]

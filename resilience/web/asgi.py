@@ -86,19 +86,25 @@ async def passing(  # noqa: PLR0917 - the app's own call, with what it goes thro
 class Answers:
     """An ASGI app that answers calls which were not made, or took too long, in another app.
 
+    It turns requests away before they come to the app, when not all can be served.
+
     Args:
         app: that app; whoever in it answers such errors itself wins.
+        view_of: tells the view that is to serve a request, before the app has looked; None: none.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, view_of: Callable[[Scope], Any]) -> None:
         self.app = app
+        self._view_of = view_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection inside a passage; what is no HTTP request is left alone."""
+        passage: Passage | None = scope.get(PASSAGE)
         try:
+            if passage is not None and passage.pressed():
+                passage.admit(self._view_of(scope))
             await self.app(scope, receive, send)
         except ANSWERED as error:
-            passage: Passage | None = scope.get(PASSAGE)
             if passage is None or passage.status is not None:  # none, or its answer has begun
                 raise
             accept = header_of(scope, b"accept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from resilience.web.passage import Passage
@@ -22,32 +23,33 @@ def passing(
     The passage ends with the body; at once where the server itself sends a file.
     """
     start = _Start(passage, start_response)
+    context = passage.context()
     try:
-        with passage:
-            body = app(environ, start)
+        body = context.run(app, environ, start)
     except BaseException:
-        passage.finish(start.status, failed=True)
+        passage.finish(passage.status, failed=True)
         raise
     file = environ.get("wsgi.file_wrapper")
     if isinstance(file, type) and isinstance(body, file):
-        passage.finish(start.status, failed=False)
+        passage.finish(passage.status, failed=False)
         return body  # as it is: the server knows it by its type
-    return _Body(passage, start, body)
+    return _Body(passage, context, body)
 
 
 class _Start:
     """The server's `start_response`, with the header added and the status remembered."""
 
-    __slots__ = ("_passage", "_start_response", "status")
+    __slots__ = ("_passage", "_start_response")
 
     def __init__(self, passage: Passage, start_response: StartResponse) -> None:
         self._passage = passage
         self._start_response = start_response
-        self.status: int | None = None
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        self.status = int(status[:3])
-        value = self._passage.degraded_header()
+        passage = self._passage
+        passage.status = int(status[:3])
+        passage.keep_route()
+        value = passage.degraded_header()
         if value:
             headers = [*headers, ("X-Degraded", value)]
         return self._start_response(status, headers, exc_info)
@@ -56,11 +58,11 @@ class _Start:
 class _Body:
     """A body each of whose parts is made inside the passage."""
 
-    __slots__ = ("_body", "_parts", "_passage", "_start")
+    __slots__ = ("_body", "_parts", "_passage", "_run")
 
-    def __init__(self, passage: Passage, start: _Start, body: Iterable[bytes]) -> None:
+    def __init__(self, passage: Passage, context: Context, body: Iterable[bytes]) -> None:
         self._passage = passage
-        self._start = start
+        self._run = context.run
         self._body = body
         self._parts: Iterator[bytes] | None = None
 
@@ -69,15 +71,14 @@ class _Body:
 
     def __next__(self) -> bytes:
         try:
-            with self._passage:
-                if self._parts is None:
-                    self._parts = iter(self._body)
-                return next(self._parts)
+            if self._parts is None:
+                self._parts = self._run(iter, self._body)
+            return self._run(next, self._parts)
         except StopIteration:
-            self._passage.finish(self._start.status, failed=False)
+            self._passage.finish(self._passage.status, failed=False)
             raise
         except BaseException:
-            self._passage.finish(self._start.status, failed=True)
+            self._passage.finish(self._passage.status, failed=True)
             raise
 
     def close(self) -> None:
@@ -85,9 +86,8 @@ class _Body:
         close = getattr(self._body, "close", None)
         try:
             if close is not None:
-                with self._passage:
-                    close()
+                self._run(close)
         except BaseException:
-            self._passage.finish(self._start.status, failed=True)
+            self._passage.finish(self._passage.status, failed=True)
             raise
-        self._passage.finish(self._start.status, failed=False)
+        self._passage.finish(self._passage.status, failed=False)
