@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from resilience.strategies.retries import Retry
     from resilience.strategies.retry_settings import RetrySettings
     from resilience.strategies.sources import Source
+    from resilience.web.criticality import critical, sheddable
 
 bulkhead = system.bulkhead
 circuit = system.circuit
@@ -86,9 +87,11 @@ _MODULES = {
     "TRANSIENT": "core.categories",
     "bulkhead_of": "limits.layer",
     "circuit_of": "circuits.layer",
+    "critical": "web.criticality",
     "deadline_from_headers": "limits.headers",
     "deadline_headers": "limits.headers",
     "protect": "core.protect",
+    "sheddable": "web.criticality",
 }
 
 __all__ = [
@@ -137,6 +140,7 @@ __all__ = [
     "circuit",
     "circuit_of",
     "client",
+    "critical",
     "deadline_from_headers",
     "deadline_headers",
     "explain",
@@ -146,6 +150,7 @@ __all__ = [
     "protect",
     "remaining",
     "retry",
+    "sheddable",
     "signals",
     "system",
     "timeout",

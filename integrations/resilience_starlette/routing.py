@@ -24,13 +24,16 @@ def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 def view_of(scope: Scope) -> Any:
     """Return the view that is to serve a request, which the app has not looked at; None: none."""
     app = scope.get("app")
-    return None if app is None else _matching(app.router.routes, scope)
+    # A copy: FastAPI's routes note in the scope what they found.
+    return None if app is None else _matching(app.router.routes, dict(scope))
 
 
 def _matching(routes: Iterable[Any], scope: Scope) -> Any:
     for route in routes:
         match, found = route.matches(scope)
         if match is Match.FULL:
+            if hasattr(route, "effective_route_contexts"):
+                return _matching(route.effective_route_contexts(), scope)
             inner = getattr(route, "routes", None)
             return _matching(inner, {**scope, **found}) if inner else found.get("endpoint")
     return None

@@ -93,7 +93,7 @@ class Answers:
         view_of: tells the view that is to serve a request, before the app has looked; None: none.
     """
 
-    def __init__(self, app: App, view_of: Callable[[Scope], Any]) -> None:
+    def __init__(self, app: App, view_of: Callable[[Scope], Any] = lambda scope: None) -> None:
         self.app = app
         self._view_of = view_of
 

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from resilience import Circuit, DeadlineExceededError, Feature, System, remaining
+from resilience import (
+    Circuit,
+    DeadlineExceededError,
+    Feature,
+    System,
+    critical,
+    remaining,
+    sheddable,
+)
 from resilience.testing import ManualClock, force_open
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -21,7 +29,7 @@ SECRET = "postgres://admin:hunter2@10.0.0.7"  # what an exception's text may hol
 OPERATOR = {"Authorization": "Bearer operator"}
 PROBE_PATHS = ["/health", "/health/live", "/health/ready"]
 ENDPOINTS = [*PROBE_PATHS, "/degradation"]
-ROUTES = ["pay", "prices", "reviews", "late", "broken", "left"]
+ROUTES = ["pay", "prices", "reviews", "late", "broken", "left", "checkout", "extras"]
 """Each is served below `/` by the method of `Shop` of its name."""
 
 
@@ -84,6 +92,16 @@ class Shop:
         """Tell how many seconds the request has."""
         return str(remaining())
 
+    @critical
+    def checkout(self) -> str:
+        """Do what the shop lives on."""
+        return "paid"
+
+    @sheddable
+    def extras(self) -> str:
+        """Do what is nice to have."""
+        return "more"
+
     def parts(self) -> Iterator[str]:
         """Yield what a streamed answer is made of: a guarded call, and the seconds left by then."""
         yield self.reviews()
@@ -124,6 +142,16 @@ class AsyncShop(Shop):
     async def left(self) -> str:  # type: ignore[override]
         """Tell how many seconds the request has."""
         return super().left()
+
+    @critical
+    async def checkout(self) -> str:  # type: ignore[override]
+        """Do what the shop lives on."""
+        return super().checkout()
+
+    @sheddable
+    async def extras(self) -> str:  # type: ignore[override]
+        """Do what is nice to have."""
+        return super().extras()
 
     async def parts(self) -> AsyncIterator[str]:  # type: ignore[override]
         """Yield what a streamed answer is made of."""
@@ -289,6 +317,81 @@ class WebContract:
 
         assert reply.body == b"fresh 1.5"
         assert site.ask("/left").body == b"None"
+
+    # -- when there are too many --------------------------------------------------------------
+
+    def test_sheddable_requests_are_turned_away_by_level(self, site: Site) -> None:
+        """503 with a time to wait that is not everybody's; all others are served."""
+        site.shop.system.degradation.degrade("minimal", "too many visitors")
+
+        replies = {path: site.ask(path) for path in ("/extras", "/left", "/checkout", "/health")}
+        waits = {site.ask("/extras").headers["retry-after"] for _ in range(20)}
+
+        statuses = {path: reply.status for path, reply in replies.items()}
+        assert statuses == {"/extras": 503, "/left": 200, "/checkout": 200, "/health": 200}
+        wait = replies["/extras"].headers["retry-after"]
+        assert replies["/extras"].json == {
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": f"There are more requests than can be served. Try again in {wait} seconds.",
+            "instance": "/extras",
+            "name": "level",
+            "retry_after": int(wait),
+        }
+        assert len(waits) > 3
+        assert {5 <= int(each) <= 15 for each in waits} == {True}
+
+        site.shop.system.degradation.recover()
+
+        assert site.ask("/extras").status == 200
+
+    def test_who_has_waited_too_long_is_turned_away_while_a_queue_stands(self, site: Site) -> None:
+        """Sheddable ones at half of it; critical ones, and probes, never."""
+
+        def asked(path: str, waited: float) -> int:
+            site.shop.clock.advance(0.2)
+            stamp = f"t={site.shop.clock.time() - waited:.3f}"
+            return site.ask(path, headers={"X-Request-Start": stamp}).status
+
+        assert asked("/left", 0.0) == 200
+        assert [asked("/left", 0.7) for _ in range(9)] == [200] * 9  # it may be a burst
+
+        asked("/left", 0.7)
+
+        assert asked("/left", 0.7) == 503
+        assert [asked("/extras", 0.3), asked("/left", 0.3)] == [503, 200]
+        assert [asked("/checkout", 3.0), asked("/health/live", 3.0)] == [200, 200]
+
+        assert asked("/left", 0.0) == 200  # somebody found the queue empty
+        assert asked("/left", 0.7) == 200
+
+    def test_more_than_the_limit_at_once_are_turned_away(self, site: Site) -> None:
+        """A fifth of the places is kept from sheddable requests; critical ones need none."""
+        traffic = site.shop.system.traffic
+        for _ in range(800):
+            traffic.arrive()
+
+        assert [site.ask("/extras").status, site.ask("/left").status] == [503, 200]
+
+        for _ in range(200):
+            traffic.arrive()
+
+        assert [site.ask("/left").status, site.ask("/checkout").status] == [503, 200]
+        assert site.ask("/left").json["name"] == "concurrency"
+        assert traffic.concurrency() == 1000
+        assert traffic.totals().shed == 3
+
+    def test_requests_are_counted_by_route(self, site: Site) -> None:
+        """With their errors, whatever answers them; our own endpoints and made-up paths aside."""
+        for path in ("/broken", "/left", "/health", "/made/up/1", "/made/up/2"):
+            site.ask(path)
+
+        counted = {each.route: each for each in site.shop.system.traffic.snapshot()}
+        assert counted[""].requests == 4
+        assert (counted["/broken"].failures, counted["/left"].failures) == (1, 0)
+        assert counted["(unmatched)"].requests == 2
+        assert set(counted) == {"", "/broken", "/left", "(unmatched)"}
 
     # -- health -------------------------------------------------------------------------------
 

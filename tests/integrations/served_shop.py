@@ -1,8 +1,9 @@
 """The app that gunicorn serves in `test_flask_gunicorn.py`; its payment circuit is open."""
 
+import time
 from contextlib import suppress
 
-from flask import Flask
+from flask import Flask, request
 
 from resilience import circuit, fallback
 from resilience_flask import Resilience
@@ -21,7 +22,14 @@ def prices() -> str:
     raise ConnectionError
 
 
+def hold() -> str:
+    """Take a while, and tell how long the request had waited before."""
+    time.sleep(0.2)
+    return str(request.environ["resilience.passage"].waited)
+
+
 app = Flask("served shop")
+app.add_url_rule("/hold", "hold", hold)
 app.add_url_rule("/pay", "pay", pay)
 app.add_url_rule("/prices", "prices", prices)
 Resilience(app, authorize=lambda request: request.headers.get("Authorization") == "Bearer ops")

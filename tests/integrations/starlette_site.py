@@ -1,7 +1,7 @@
 """The shop of the contract as Starlette apps."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -53,9 +53,11 @@ def shop_routes(shop: Shop) -> list[BaseRoute]:
 def view_of(call: Callable[[], Any]) -> Callable[[Request], Any]:
     """Return a view that answers with what a call returns."""
 
+    @wraps(call)
     async def awaited(request: Request) -> PlainTextResponse:
         return PlainTextResponse(await call())
 
+    @wraps(call)
     def called(request: Request) -> PlainTextResponse:
         return PlainTextResponse(call())
 

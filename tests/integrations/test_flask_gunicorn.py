@@ -98,3 +98,14 @@ def test_details_name_the_worker_that_answered(port: int) -> None:
     for each in details:
         [payments] = each["checks"]["circuit:payments"]
         assert (payments["observedValue"], payments["status"]) == ("open", "warn")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_requests_know_how_long_the_server_made_them_wait(port: int) -> None:
+    """In the kernel's queue or the server's own, whatever kind of worker it has."""
+    with ThreadPoolExecutor(8) as pool:
+        waits = [float(reply.body) for reply in pool.map(lambda _: ask(port, "/hold"), range(8))]
+
+    # Two at once: of eight the last ones have waited for three others, of 0.2 s each.
+    assert max(waits) >= 0.35
+    assert sum(each >= 0.15 for each in waits) >= 4
