@@ -15,6 +15,7 @@ from resilience.health.settings import HealthSettings
 from resilience.limits.settings import LimitsSettings
 from resilience.parts import Parts
 from resilience.settings import BY_NAME, Settings
+from resilience.storage.settings import JournalSettings
 
 S = TypeVar("S", bound=Section)
 
@@ -36,6 +37,7 @@ def prepared(parts: Parts, by_source: BySource) -> list[Commit]:
         *_limits(parts, by_source),
         *_degradation(parts, by_source),
         *_health(parts, by_source),
+        *_journal(parts, by_source),
     ]
 
 
@@ -85,6 +87,12 @@ def _health(parts: Parts, by_source: BySource) -> Iterator[Commit]:
     if given != HealthSettings() or is_made(parts, "health"):
         parts.health.check_settings(given)
         yield partial(parts.health.configure, given)
+
+
+def _journal(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, JournalSettings)
+    if given != JournalSettings() or is_made(parts, "journal"):
+        yield parts.journal.prepare(given)
 
 
 def _merged(by_source: BySource, kind: type[S]) -> S:

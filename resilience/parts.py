@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resilience.health.monitor import Health
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
+    from resilience.storage.journal import Journal
     from resilience.strategies.retry_registry import Retries
     from resilience.telemetry.host import Host
 
@@ -81,6 +82,16 @@ class Parts:
         host = Host(self.runtime.clock)
         self.runtime.engine.every(SAMPLED_EVERY, host.sample, name="host", jitter=0.0)
         return host
+
+    @part
+    def journal(self) -> Journal:
+        """What happened, kept in a database."""
+        from resilience.outcomes import Outcomes
+        from resilience.storage.journal import Journal
+
+        journal = Journal(self.runtime)
+        journal.add_source(Outcomes(self._circuits_so_far, self.runtime).rows)
+        return journal
 
     def _circuits_so_far(self) -> Iterable[Circuit]:
         return self.circuits if is_made(self, "circuits") else ()

@@ -19,6 +19,7 @@ from resilience.health.settings import HealthSettings
 from resilience.limits.deadlines import TimeoutSettings
 from resilience.limits.registry import BulkheadSettings
 from resilience.limits.settings import LimitsSettings
+from resilience.storage.settings import JournalSettings
 from resilience.strategies.retry_settings import RetrySettings
 
 Path_ = tuple[str, ...]
@@ -82,6 +83,7 @@ class WebSettings(Section):
 SECTIONS: dict[str, type[Section]] = {
     "degradation": DegradationSettings,
     "health": HealthSettings,
+    "journal": JournalSettings,
     "limits": LimitsSettings,
     "web": WebSettings,
 }
@@ -110,6 +112,7 @@ class Settings:
         limits: what timeouts and bulkheads share.
         degradation: when the app steps down by itself, and what is off then.
         health: how often to look at the components, and what to make of it.
+        journal: whether and where what happens is kept.
         web: what the web integrations add.
         origins: `{("circuits", name, setting): where the value came from}`, for `explain`.
 
@@ -125,6 +128,7 @@ class Settings:
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     degradation: DegradationSettings = field(default_factory=DegradationSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     web: WebSettings = field(default_factory=WebSettings)
     origins: Mapping[Path_, str] = field(default_factory=dict)
 

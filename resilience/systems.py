@@ -167,9 +167,14 @@ class System(Decorators):
 
         Where an event loop runs, the engine is a task on it; else it is a thread. Under a server
         call it in the process that serves, after the fork: an engine of the parent's is not there.
+
+        Raises:
+            ConfigurationError: the journal can never work with these settings.
         """
         self.stopping = False
         self.warn_of_unknown()
+        if is_made(self, "journal"):
+            self.journal.start()
         self.runtime.engine.start()
 
     def stop(self) -> None:

@@ -1,0 +1,62 @@
+"""What the journal asks of a database, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from resilience.storage.tables import Row
+
+LONGEST_NAME = 200
+LONGEST_TEXT = 10_000
+
+
+class Store(Protocol):
+    """Where rows are kept. One thread uses it at a time; every method may wait, and may raise.
+
+    Args:
+        address: what messages call it; never with a password.
+    """
+
+    address: str
+
+    def open(self) -> None:
+        """Make the tables where there are none.
+
+        Raises:
+            ConfigurationError: it can never work like this: another program's schema, a later
+                version, no driver, a folder that is missing.
+        """
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write rows: all, or on an error none."""
+
+    def read(
+        self,
+        table: str,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        equal: Mapping[str, Any] | None = None,
+        newest: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return rows as dicts, oldest first.
+
+        Args:
+            table: one of `TABLES`.
+            since: wall-clock seconds, included.
+            until: wall-clock seconds, not included.
+            equal: `{column: value}` that rows must have.
+            newest: only so many of the newest.
+        """
+        ...
+
+    def prune(self, before: float, most: int) -> int:
+        """Delete up to `most` rows of history older than `before`; return how many there were."""
+        ...
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections, and leave them to it."""
+
+    def close(self) -> None:
+        """Let go of all connections; it opens again by itself."""

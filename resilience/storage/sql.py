@@ -1,0 +1,206 @@
+"""The journal in a SQL database, by SQLAlchemy Core: SQLite, PostgreSQL, MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from resilience.errors import ConfigurationError
+from resilience.storage import addresses
+from resilience.storage.base import LONGEST_NAME, LONGEST_TEXT
+from resilience.storage.schema import STEPS, VERSION_TABLE, metadata
+from resilience.storage.tables import COUNT, DETAILS, NAME, NUMBER, TABLES, VERSION, Row, Table
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+class SQLStore:
+    """Rows in a SQL database.
+
+    Args:
+        url: as SQLAlchemy takes it: `sqlite:///resilience.db`, `postgresql://user@host/name`.
+        patience: seconds, > 0, that one statement or connection may take.
+
+    Raises:
+        ConfigurationError: no such kind of database, its driver is missing (names what to
+            install), or the folder of a file is.
+    """
+
+    def __init__(self, url: str, patience: float = 5.0) -> None:
+        self._url = addresses.parsed(url)
+        self.address = self._url.render_as_string(hide_password=True)
+        self._engine = addresses.engine(self._url, patience)
+        self._tables = metadata().tables
+
+    @property
+    def engine(self) -> sa.Engine:
+        """What connects to the database."""
+        return self._engine
+
+    def open(self) -> None:
+        """Make the tables where there are none; upgrade those of an earlier version."""
+        with addresses.alone(self._url):
+            found = self.version()
+            if found is None:
+                self._create()
+            elif found > VERSION:
+                raise ConfigurationError(
+                    f"journal {self.address}: its schema has version {found}, this program knows "
+                    f"{VERSION} at most: update resilience-web, or give another database"
+                )
+            elif found < VERSION:
+                self.upgrade(found)
+
+    def version(self) -> int | None:
+        """Return the version of the schema that is there; None: there is none yet."""
+        import sqlalchemy as sa
+
+        with self._engine.connect() as connection:
+            names = set(sa.inspect(connection).get_table_names())
+            if VERSION_TABLE not in names:
+                self._refuse_strangers(names)
+                return None
+            column = self._tables[VERSION_TABLE].c.version
+            found: int | None = connection.scalar(sa.select(sa.func.max(column)))
+            return found
+
+    def upgrade(self, found: int) -> None:
+        """Take the steps from version `found` to the present one.
+
+        A SQLite file is upgraded as a copy first, which then takes its place; the file as it was
+        stays beside it. Elsewhere all steps are one transaction where the database can do that.
+        """
+        with addresses.copied(self._url, found) as engine, (engine or self._engine).begin() as to:
+            for version in range(found + 1, VERSION + 1):
+                STEPS[version](to)
+                self._note_version(to, version)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write rows in one transaction."""
+        by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            by_table[row.table].append(_stored(TABLES[row.table], row.values))
+        with self._engine.begin() as connection:
+            for name in sorted(by_table):  # always in one order: writers never wait in a ring
+                self._write_one(connection, TABLES[name], by_table[name])
+
+    def _write_one(
+        self, connection: sa.Connection, table: Table, rows: list[dict[str, Any]]
+    ) -> None:
+        if not table.key:
+            connection.execute(self._tables[table.name].insert(), rows)
+            return
+        latest = {tuple(row[column] for column in table.key): row for row in rows}
+        statement = _replacing(connection.dialect.name, self._tables[table.name], table.key)
+        connection.execute(statement, [latest[key] for key in sorted(latest)])
+
+    def read(
+        self,
+        table: str,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        equal: Mapping[str, Any] | None = None,
+        newest: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return rows as dicts, oldest first."""
+        found = self._tables[table]
+        query = found.select()
+        if since is not None:
+            query = query.where(found.c.at >= since)
+        if until is not None:
+            query = query.where(found.c.at < until)
+        for column, value in (equal or {}).items():
+            query = query.where(found.c[column] == value)
+        order = [found.c.at, *found.primary_key.columns]
+        query = query.order_by(*[each.desc() for each in order]).limit(newest)
+        with self._engine.connect() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            if row.get("data") is not None:
+                row["data"] = json.loads(row["data"])
+        return rows[::-1]
+
+    def prune(self, before: float, most: int) -> int:
+        """Delete up to `most` rows of history older than `before`, wall-clock seconds."""
+        import sqlalchemy as sa
+
+        gone = 0
+        for name, table in TABLES.items():
+            if table.key or gone >= most:
+                continue  # a row by name is what holds now, however old
+            found = self._tables[name]
+            old = sa.select(found.c.id).where(found.c.at < before).order_by(found.c.at)
+            with self._engine.begin() as connection:
+                ids = connection.scalars(old.limit(most - gone)).all()
+                if ids:
+                    gone += connection.execute(found.delete().where(found.c.id.in_(ids))).rowcount
+        return gone
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections, and leave them to it."""
+        self._engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _create(self) -> None:
+        with self._engine.begin() as connection:
+            for table in self._tables.values():
+                table.create(connection, checkfirst=True)
+            self._note_version(connection, VERSION)
+
+    def _note_version(self, connection: sa.Connection, version: int) -> None:
+        table = self._tables[VERSION_TABLE]
+        statement = _replacing(connection.dialect.name, table, ("version",))
+        connection.execute(statement, [{"version": version, "at": time.time()}])
+
+    def _refuse_strangers(self, names: set[str]) -> None:
+        taken = sorted(names & set(TABLES))
+        if taken:
+            raise ConfigurationError(
+                f"journal {self.address}: it has tables of our names and no {VERSION_TABLE}: "
+                f"{', '.join(taken)}; give another database, or remove them"
+            )
+
+
+def _stored(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all columns of a row as the database takes them: bounded, of the right type."""
+    return {each.name: _fitting(each.kind, values.get(each.name)) for each in table.columns}
+
+
+def _fitting(kind: str, value: Any) -> Any:
+    if kind == DETAILS:
+        return json.dumps(value, default=str)[:LONGEST_TEXT] if value else None
+    if value is None:
+        return None
+    if kind == NUMBER:
+        return float(value)
+    if kind == COUNT:
+        return int(value)
+    text = str(value).replace("\x00", "")  # PostgreSQL refuses NUL
+    longest = LONGEST_NAME if kind == NAME else LONGEST_TEXT
+    return text.encode("utf-8", "replace").decode()[:longest]
+
+
+def _replacing(dialect: str, table: sa.Table, key: tuple[str, ...]) -> Any:
+    """Return an insert that replaces the row of the same key."""
+    rest = [column.name for column in table.columns if column.name not in key]
+    if dialect == "mysql":
+        from sqlalchemy.dialects.mysql import insert
+
+        statement = insert(table)
+        return statement.on_duplicate_key_update({name: statement.inserted[name] for name in rest})
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as upsert
+    else:
+        from sqlalchemy.dialects.sqlite import insert as upsert  # type: ignore[assignment]
+    made = upsert(table)
+    return made.on_conflict_do_update(
+        index_elements=list(key), set_={name: made.excluded[name] for name in rest}
+    )

@@ -1,0 +1,37 @@
+"""Every store keeps the contract."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from resilience.storage.sql import SQLStore
+from tests.servers.postgres import PostgresServer
+from tests.storage.contract import StoreContract
+
+
+def opened(url: str) -> Iterator[SQLStore]:
+    """Give an open store."""
+    store = SQLStore(url)
+    store.open()
+    yield store
+    store.close()
+
+
+class TestSQLite(StoreContract):
+    """A file."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[SQLStore]:
+        """Give a store in a new file."""
+        yield from opened(f"sqlite:///{tmp_path}/journal.db")
+
+
+class TestPostgreSQL(StoreContract):
+    """A real server."""
+
+    @pytest.fixture
+    def store(self, postgres_server: PostgresServer) -> Iterator[SQLStore]:
+        """Give a store in a new database."""
+        with postgres_server.database("journal") as name:
+            yield from opened(postgres_server.url(name))
