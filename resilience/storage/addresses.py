@@ -85,7 +85,9 @@ def engine(url: sa.URL, patience: float) -> sa.Engine:
             f"pip install {package}"
         ) from None
     if kind == "sqlite":
-        sa.event.listen(made, "connect", _tell_sqlite)
+        from sqlalchemy import event
+
+        event.listen(made, "connect", _tell_sqlite)
     return made
 
 
