@@ -18,8 +18,8 @@ help: ## list these targets
 
 venv: .venv/.dev ## .venv with the package, editable, and all that tests and checks need
 
-demo: .venv/.demo ## the shop before, during and after an outage; ARGS="--json" passes options
-	@$(BIN)/python -m resilience demo $(ARGS)
+demo: .venv/.demo ## a shop through an outage; FRAMEWORK=starlette, and ARGS="--json" passes options
+	@$(BIN)/python -m resilience demo $(if $(FRAMEWORK),--framework $(FRAMEWORK)) $(ARGS)
 
 test: .venv/.dev system ## all tests, with branch coverage; ARGS="-k circuit" passes options
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

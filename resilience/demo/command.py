@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from resilience.demo.frameworks import FRAMEWORKS
 from resilience.demo.plan import DemoError, Plan
 
-NEEDED = ("flask", "gunicorn", "httpx2", "rich")
+NEEDED = ("gunicorn", "httpx2", "rich")
 EXTRA = "pip install 'resilience-web[demo]'"
 
 _EXAMPLES = """\
@@ -19,6 +20,7 @@ _EXAMPLES = """\
 Examples:
   resilience demo                     before, during and after an outage
   resilience demo --baseline          the same shop without resilience beside it
+  resilience demo --framework starlette
   resilience demo --json | jq .       one JSON object, for programs
   resilience demo --serve --port 8000 keep it running, and break it yourself
   resilience demo --duration 10 --rate 80
@@ -41,6 +43,13 @@ class _Number(click.FloatRange):
 
 
 @click.command(epilog=_EXAMPLES)
+@click.option(
+    "--framework",
+    type=click.Choice(sorted(FRAMEWORKS)),
+    default="flask",
+    show_default=True,
+    help="Whose shop; starlette is FastAPI on it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print only one JSON object on stdout.")
 @click.option("--baseline", is_flag=True, help="Run the same without resilience, side by side.")
 @click.option(
@@ -67,11 +76,11 @@ class _Number(click.FloatRange):
 def demo(**options: Any) -> None:
     """Watch a shop through an outage of what it calls.
 
-    Starts a small service and a Flask shop under gunicorn as real processes on loopback ports,
+    Starts a small service and a shop under gunicorn as real processes on loopback ports,
     sends steady traffic, breaks the service, mends it, and shows circuits and answers as they
     change. The exit status is 0 only if the run was sound.
     """
-    _check_needed()
+    _check_needed(options["framework"])
     # Here, as it imports what was only now found to be there.
     from resilience.demo.run import run
 
@@ -83,9 +92,10 @@ def demo(**options: Any) -> None:
     sys.exit(status)
 
 
-def _check_needed() -> None:
+def _check_needed(framework: str) -> None:
     """Leave with one line if something is missing that the demo cannot do without."""
-    missing = [name for name in NEEDED if not _is_there(name)]
+    needed = (*FRAMEWORKS[framework].needs, *NEEDED)
+    missing = [name for name in needed if not _is_there(name)]
     if missing:
         click.echo(f"resilience demo needs {', '.join(missing)}: {EXTRA}", err=True)
         sys.exit(2)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 WORKERS = 2
-THREADS = 4  # a worker
 CIRCUITS = ("prices", "recommendations", "payment")
-FAILURES_TO_OPEN = 3  # as flask_shop.upstream has it
+FAILURES_TO_OPEN = 3  # as storefront.watch has it
 FULL_LENGTH = 25.0  # seconds that the shop's own circuit settings suit
 
 OUTAGE: Mapping[str, Mapping[str, object]] = {
@@ -46,6 +45,7 @@ class Plan:
     """A run.
 
     Args:
+        framework: whose shop, one of `FRAMEWORKS`.
         duration: seconds of traffic.
         rate: requests a second, evenly spaced.
         port: the shop's port; 0 takes a free one.
@@ -55,6 +55,7 @@ class Plan:
         as_json: print one JSON object, and nothing else, on stdout.
     """
 
+    framework: str = "flask"
     duration: float = FULL_LENGTH
     rate: float = 40.0
     port: int = 0

@@ -139,6 +139,7 @@ class _Run:
     def _planned(self) -> dict[str, Any]:
         plan = self._plan
         return {
+            "framework": plan.framework,
             "duration_seconds": plan.duration,
             "requests_per_second": plan.rate,
             "breaks_at_seconds": plan.breaks_at,

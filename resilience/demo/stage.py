@@ -16,8 +16,9 @@ from typing import Any
 
 import resilience
 from resilience.demo.beside import run_beside
+from resilience.demo.frameworks import FRAMEWORKS
 from resilience.demo.measure import Tally
-from resilience.demo.plan import THREADS, WORKERS, DemoError, Plan
+from resilience.demo.plan import WORKERS, DemoError, Plan
 from resilience.demo.programs import Program, Programs
 from resilience.demo.traffic import warm
 from resilience.demo.upstreams import Upstream
@@ -55,7 +56,7 @@ def examples() -> Path:
     """
     package = Path(resilience.__file__).parent
     for folder in (package / "_examples", package.parent / "example_projects"):
-        if (folder / "flask_shop").is_dir() and (folder / "flaky_upstream").is_dir():
+        if (folder / "storefront").is_dir() and (folder / "flaky_upstream").is_dir():
             return folder
     raise DemoError(
         "the demo's example projects are missing: install the wheel of resilience-web, "
@@ -124,9 +125,7 @@ class Stage:
         bound, token = reserved.getsockname()[1], secrets.token_urlsafe()
         self._programs.start(
             f"the shop{which}",
-            *("gunicorn", "--config", "python:flask_shop.serving", "--log-level", "warning"),
-            *("--workers", str(WORKERS), "--threads", str(THREADS)),
-            *("--bind", f"127.0.0.1:{bound}", "flask_shop:create_app()"),
+            *FRAMEWORKS[self._plan.framework].arguments(bound, WORKERS),
             UPSTREAM_URL=address,
             SHOP_HEALTH_TOKEN=token,
             **({} if guarded else {"SHOP_BASELINE": "1"}),

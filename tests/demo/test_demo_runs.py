@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from resilience.demo.frameworks import FRAMEWORKS
 from resilience.demo.programs import PATIENCE as TIME_TO_END
 from tests.demo.runs import Demo, eventually
 
@@ -34,9 +35,10 @@ def start() -> Iterator[Start]:
 
 
 @pytest.mark.timeout(120)
-def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start) -> None:
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start, framework: str) -> None:
     """The same outage: most users served and the upstream spared, or nobody and nothing."""
-    demo = start("--json", "--baseline", "--duration", "8")
+    demo = start("--framework", framework, "--json", "--baseline", "--duration", "8")
 
     status, out, progress = demo.finish(90)
 
@@ -55,7 +57,8 @@ def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start) -> No
     assert 0 <= ours["time_to_recover_seconds"] < 0.4 * 8
     assert theirs["time_to_open_seconds"] is None
     sick = [each["latency_seconds"]["sick"]["p50"] for each in (ours, theirs)]
-    assert sick[0] * 3 < sick[1]
+    # Where threads wait, so does everyone behind them; an event loop has none to run out of.
+    assert framework == "starlette" or sick[0] * 3 < sick[1]
     assert "  8 s mended  without" in progress
     assert demo.processes() == []
 
@@ -232,6 +235,7 @@ def test_a_taken_port_is_one_clear_line(start: Start, option: str) -> None:
         ("gunicorn", "resilience demo needs gunicorn: pip install 'resilience-web[demo]'"),
         ("rich", "resilience demo needs rich: pip install 'resilience-web[demo]'"),
         ("httpx2", "resilience demo needs httpx2: pip install 'resilience-web[demo]'"),
+        ("flask", "resilience demo needs flask: pip install 'resilience-web[demo]'"),
         ("click", "resilience needs click: pip install 'resilience-web[demo]'"),
     ],
 )
@@ -243,6 +247,22 @@ def test_a_missing_extra_is_one_clear_line(missing: str, line: str) -> None:
     )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"{line}\n")
+
+
+def test_only_what_the_framework_needs_has_to_be_there() -> None:
+    """Of two missing ones the demo names that of the shop it was asked for."""
+    code = (
+        "import sys; sys.modules.update(flask=None, uvicorn_worker=None); "
+        "import resilience.__main__ as m; m.main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--framework", "starlette"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr.split(":")[0]) == (2, "resilience demo needs uvicorn_worker")
 
 
 @pytest.mark.parametrize(

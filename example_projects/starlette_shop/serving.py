@@ -1,0 +1,10 @@
+"""How gunicorn runs the shop, with uvicorn's workers: `-c python:starlette_shop.serving`."""
+
+worker_class = "uvicorn_worker.UvicornWorker"
+workers = 2
+graceful_timeout = 2
+# Each worker has a socket of its own, so that the kernel spreads connections evenly. With one
+# socket for all the worker that is awake takes most of them.
+reuse_port = True
+# Nobody steers this server from outside; gunicorn before 25 ignores the name.
+control_socket_disable = True
