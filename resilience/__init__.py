@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from resilience.settings import Settings
     from resilience.strategies.checkpoints import FileCheckpoint, MemoryCheckpoint
     from resilience.strategies.escalation import Escalation
+    from resilience.strategies.fallbacks import Fallback
     from resilience.strategies.restores import Restore
     from resilience.strategies.retries import Retry
     from resilience.strategies.retry_settings import RetrySettings
@@ -73,6 +74,7 @@ _MODULES = {
     "Degradation": "degradation.service",
     "DegradationState": "degradation.states",
     "Escalation": "strategies.escalation",
+    "Fallback": "strategies.fallbacks",
     "Feature": "degradation.features",
     "FeatureState": "degradation.states",
     "FileCheckpoint": "strategies.checkpoints",
@@ -116,6 +118,7 @@ __all__ = [
     "DegradationState",
     "Escalation",
     "Event",
+    "Fallback",
     "Feature",
     "FeatureDisabledError",
     "FeatureState",

@@ -127,11 +127,19 @@ class Decorators(Parts):
             meant = did_you_mean(name, ["on", "ignore", "stale_for", "cascade"])
             raise UnknownSettingError(f"@fallback: unknown argument {name!r}{meant}")
 
+        from resilience.strategies.answers import Answers
         from resilience.strategies.fallbacks import FallbackLayer
 
         def make() -> FallbackLayer:
             return FallbackLayer(
-                self.runtime, sources, on=on, ignore=ignore, stale_for=stale_for, cascade=cascade
+                Answers(
+                    self.runtime,
+                    sources,
+                    on=on,
+                    ignore=ignore,
+                    stale_for=stale_for,
+                    cascade=cascade,
+                )
             )
 
         make()  # so that wrong arguments are refused on their own line

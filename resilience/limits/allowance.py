@@ -19,16 +19,20 @@ class Allowance:
     Args:
         name: what the call is known by.
         whole: seconds the call would have, if nothing around it had a deadline.
-        by: its deadline.
+        by: its deadline; made for it, or of the work around it.
+        granted: seconds from now to that, > 0 unless the time was up before it began.
+        pace: seconds between two looks at the clock.
     """
 
     __slots__ = ("_by", "_granted", "_name", "_whole", "pace")
 
-    def __init__(self, name: str, whole: float, by: deadline.Deadline, pace: float) -> None:
+    def __init__(
+        self, name: str, whole: float, by: deadline.Deadline, granted: float, pace: float
+    ) -> None:
         self._name = name
         self._whole = whole
         self._by = by
-        self._granted = by.remaining()
+        self._granted = granted
         self.pace = pace
 
     def left(self) -> float:
@@ -117,10 +121,12 @@ class TimeLimit:
         Raises:
             DeadlineExceededError: the time of the work around it is up.
         """
-        entry = deadline.begin(seconds, self._runtime.clock)
+        outer, entry = deadline.current(), deadline.begin(seconds, self._runtime.clock)
         by = deadline.current()
         assert by is not None
-        allowance = Allowance(self.name, seconds, by, self._pace)
+        # What is its own is given as it was said: the clock's sums are a little off.
+        granted = by.remaining() if by is outer else seconds
+        allowance = Allowance(self.name, seconds, by, granted, self._pace)
         if allowance.left() <= 0.0:
             deadline.end(entry)
             raise allowance.not_begun()

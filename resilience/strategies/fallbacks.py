@@ -1,22 +1,23 @@
-"""The fallback: answer with something else when the call fails."""
+"""The fallback: answer with something else when a call fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from pkgutil import resolve_name
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from resilience import signals
-from resilience.core import degraded, substitute
-from resilience.core.checks import flag, seconds
-from resilience.core.classify import as_matcher, is_client_error, matches
+from resilience.core import substitute
+from resilience.core.checks import text
+from resilience.core.classify import Matcher
 from resilience.core.guard import Guard
-from resilience.core.kinds import Kind
-from resilience.core.names import shown
+from resilience.core.kinds import Kind, kind_of
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
-from resilience.strategies.sources import Source, fresh
-from resilience.strategies.stale import LastAnswers
+from resilience.strategies.answers import Answers, AnyFunctionsAnswers
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _SHELLS = {
     Kind.SYNC: substitute.replace_sync,
@@ -27,110 +28,132 @@ _SHELLS = {
 
 
 class FallbackLayer:
-    """Tries its sources, in order, when a call fails.
+    """Answers for a function's failed calls.
 
     Args:
-        sources: values, functions, or `Source`s.
-        on: the failures it answers for: exception types, or a predicate.
+        answers: what with, and for which failures.
+    """
+
+    __slots__ = ("_answers",)
+
+    role = "fallback"
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def attach(self, guard: Guard) -> None:
+        """Check every source against the function it stands in for."""
+        kept = self._answers.kept
+        if kept is not None and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+            raise ConfigurationError(
+                f"stale_for={kept.age!r} on the {guard.kind.value} {guard.name}: "
+                f"its items are not kept; give a source"
+            )
+        for source in self._answers.sources:
+            source.check(guard)
+
+    def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
+        """Return `call` with its failures answered."""
+        self._answers.component = guard.component
+        return _SHELLS[guard.kind](self._answers, call)
+
+    def describe(self) -> Iterator[str]:
+        """Yield the sources in the order they are tried, then the rest."""
+        yield "fallback"
+        yield from self._answers.describe()
+
+
+class Home(Protocol):
+    """A system, as far as a fallback needs one."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """Its clock and events."""
+        ...
+
+
+class Fallback:
+    """A fallback without a decorator: `Fallback(from_cache, []).call(fn, …)`.
+
+    Sources are called with the arguments of the call they stand in for, and with `error` if they
+    take it. Last good answers are kept for each function by itself.
+
+    Args:
+        sources: values, functions, or `Source`s; tried in order, lower `priority` first.
+        on: failures it answers for: exception types, or a predicate.
         ignore: those it never answers for; beats `on`.
-        stale_for: seconds, > 0, for which the last good answer to the same arguments comes
-            before all sources; None: never.
+        stale_for: seconds, > 0, for which the last good answer of the same function to the same
+            arguments comes before all sources; None: never.
         cascade: try the next source when one fails; else only the first.
+        name: what events and `X-Degraded` call it.
+        system: whose clock and events it uses; default: the process-wide system's.
 
     Raises:
         ConfigurationError: nothing to answer with, or a value out of range.
     """
 
-    role = "fallback"
+    __slots__ = ("_answers", "_awaited")
 
     def __init__(
         self,
-        runtime: Runtime,
-        sources: tuple[Any, ...],
-        *,
-        on: Any = Exception,
-        ignore: Any = (),
-        stale_for: Any = None,
+        *sources: Any,
+        on: Matcher = Exception,
+        ignore: Matcher = (),
+        stale_for: float | timedelta | None = None,
         cascade: bool = True,
+        name: str = "fallback",
+        system: Home | None = None,
     ) -> None:
-        if not sources and stale_for is None:
-            raise ConfigurationError(
-                "@fallback needs something to answer with: a value, a function, or stale_for="
-            )
-        # Of its own: a source learns what the function it stands in for takes.
-        made = [each.copy() if isinstance(each, Source) else Source(each) for each in sources]
-        self._sources = sorted(made, key=lambda source: source.priority)
-        self._runtime = runtime
-        self._on = as_matcher("on", on)
-        self._ignore = as_matcher("ignore", ignore)
-        self._cascade = flag("cascade", cascade)
-        self.kept = None if stale_for is None else LastAnswers(seconds("stale_for", stale_for))
-        self._component = ""
+        home: Home = resolve_name("resilience.systems:system") if system is None else system
+        self._answers = AnyFunctionsAnswers(
+            home.runtime, sources, on=on, ignore=ignore, stale_for=stale_for, cascade=cascade
+        )
+        self._answers.component = text("name", name)
+        self._awaited = [each for each in self._answers.sources if each.kind is Kind.ASYNC]
 
-    def attach(self, guard: Guard) -> None:
-        """Check every source against the function it stands in for."""
-        if self.kept is not None and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
-            raise ConfigurationError(
-                f"stale_for={self.kept.age!r} on the {guard.kind.value} {guard.name}: "
-                f"its items are not kept; give a source"
-            )
-        for source in self._sources:
-            source.check(guard)
+    @property
+    def name(self) -> str:
+        """What events call it."""
+        return self._answers.component
 
-    def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
-        """Return `call` with its failures answered."""
-        self._component = guard.component
-        return _SHELLS[guard.kind](self, call)
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return `fn(*args, **kwargs)`, or what answers for it; of a coroutine when awaited.
+
+        Raises:
+            ConfigurationError: a source has to be awaited, and `fn` does not.
+            Exception: the last source's, `from` the call's own; the call's own without any.
+        """
+        if self._awaited and kind_of(fn) is not Kind.ASYNC:
+            raise ConfigurationError(
+                f"fallback source {self._awaited[0].name} is an async function: use call_async"
+            )
+        result: R = substitute.replace_sync(self._answers, _called)(fn, *args, **kwargs)
+        return result
+
+    @overload
+    async def call_async(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    async def call_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def call_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Return what `fn(*args, **kwargs)` returns, or what answers for it; both awaited.
+
+        Raises:
+            Exception: the last source's, `from` the call's own; the call's own without any.
+        """
+        return await substitute.replace_async(self._answers, _awaited)(fn, *args, **kwargs)
 
     def describe(self) -> Iterator[str]:
-        """Yield the sources in the order they are tried, then the rest."""
-        yield "fallback"
-        if self.kept is not None:
-            yield f"stale_for = {self.kept.age}  (decorator)"
-        for source in self._sources:
-            yield f"source {source.name}  (decorator)"
-        rest = (
-            ("on", self._on, Exception),
-            ("ignore", self._ignore, ()),
-            ("cascade", self._cascade, True),
-        )
-        for name, value, default in rest:
-            origin = "default" if value == default else "decorator"
-            yield f"{name} = {shown(value)}  ({origin})"
+        """Yield its name, the sources in the order they are tried, then the rest."""
+        yield f"fallback {self.name!r}"
+        yield from self._answers.describe()
 
-    def remembers(self) -> bool:
-        """Tell whether good answers are to be kept."""
-        return self.kept is not None
 
-    def remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any) -> None:
-        """Keep a good answer."""
-        assert self.kept is not None
-        self.kept.keep(args, kwargs, answer, self._runtime.clock.monotonic())
+def _called(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    return fn(*args, **kwargs)
 
-    def handles(self, error: Exception) -> bool:
-        """Tell whether this failure is to be answered.
 
-        A framework's own answer below 500 (`abort(404)`) is none, unless `on` asks for it.
-        """
-        if not self._runtime.active or matches(self._ignore, error, if_broken=False):
-            return False
-        if self._on is Exception:
-            return not is_client_error(error)
-        return matches(self._on, error, if_broken=True)
-
-    def attempts(
-        self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Iterator[substitute.Attempt]:
-        """Yield what to try, best first."""
-        if self.kept is not None:
-            found = self.kept.find(args, kwargs, self._runtime.clock.monotonic())
-            if found is not None:
-                yield substitute.Attempt("stale", partial(fresh, *found))
-        for source in self._sources if self._cascade else self._sources[:1]:
-            yield substitute.Attempt(source.name, partial(source.answer, error, args, kwargs))
-
-    def used(self, attempt: substitute.Attempt, error: Exception) -> None:
-        """Mark the request degraded, and say so."""
-        degraded.mark(self._component, "stale" if attempt.name == "stale" else "fallback")
-        data = {"source": attempt.name, "error": type(error).__name__}
-        self._runtime.bus.emit(signals.fallback_used, self._component, data)
+async def _awaited(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    result = fn(*args, **kwargs)
+    return await result if hasattr(result, "__await__") else result

@@ -43,9 +43,9 @@ class Source:
         self.priority = number("priority", priority, least=-inf)
         own_name = name_of(self.source) if callable(self.source) else "value"
         self.name = own_name if name is None else text("name", name)
-        self._takes_error = False
-        self._own: Signature | None = None
+        self._own = _signature(self.source) if callable(self.source) else None
         self._other: Signature | None = None  # of the function it stands in for
+        self._takes_error = _has_error(self._own)
 
     def __repr__(self) -> str:
         return f"Source({self.source!r}, priority={self.priority!r}, name={self.name!r})"
@@ -53,6 +53,11 @@ class Source:
     def copy(self) -> Source:
         """Return the same source, not yet checked against any function."""
         return Source(self.source, self.priority, self.name)
+
+    @property
+    def kind(self) -> Kind | None:
+        """What kind of function it is; None: it is a value."""
+        return kind_of(self.source) if callable(self.source) else None
 
     def check(self, guard: Guard, role: str = "fallback") -> None:
         """Refuse a source that could not stand in for the guard's function.
@@ -64,10 +69,9 @@ class Source:
         Raises:
             DecorationError: async for sync, other arguments, or a value where items are due.
         """
-        if not callable(self.source):
+        if (kind := self.kind) is None:
             self._check_value(guard, role)
             return
-        kind = kind_of(self.source)
         if kind in _MISMATCH[guard.kind]:
             raise DecorationError(
                 f"{role} for {guard.name}: {self.name} is a {kind.value}, "
@@ -109,15 +113,11 @@ class Source:
             )
 
     def _check_signature(self, guard: Guard, role: str) -> None:
-        own, other = _signature(self.source), _signature(guard.call)
-        self._own, self._other = own, other
-        if own is None:
+        own, other = self._own, _signature(guard.call)
+        self._other = other
+        if own is None or other is None:
             return
-        error = own.parameters.get("error")
-        taken = other is not None and "error" in other.parameters
-        self._takes_error = error is not None and not taken and error.kind in _BY_NAME
-        if other is None:
-            return
+        self._takes_error = _has_error(own) and "error" not in other.parameters
         given = {"error": None} if self._takes_error else {}
         for args, kwargs in _extremes(other):
             try:
@@ -142,6 +142,12 @@ def _signature(call: Callable[..., Any]) -> Signature | None:
         return inspect.signature(call)
     except (TypeError, ValueError):
         return None
+
+
+def _has_error(signature: Signature | None) -> bool:
+    """Tell whether a function takes the exception."""
+    error = None if signature is None else signature.parameters.get("error")
+    return error is not None and error.kind in _BY_NAME
 
 
 def _extremes(signature: Signature) -> list[tuple[list[None], dict[str, None]]]:

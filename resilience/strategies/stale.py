@@ -7,6 +7,7 @@ import weakref
 from collections import OrderedDict
 from copy import copy
 from threading import Lock
+from types import MethodType
 from typing import Any
 
 from resilience.strategies.sources import CONTAINERS
@@ -70,6 +71,8 @@ def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _part(argument: Any) -> Any:
+    if isinstance(argument, MethodType):
+        return MethodType, _part(argument.__self__), argument.__func__
     # 1, 1.0 and True are equal and not the same argument.
     by_identity: object = object.__hash__
     if type(argument).__hash__ is by_identity:

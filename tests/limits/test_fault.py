@@ -119,7 +119,7 @@ def test_work_is_judged_by_its_own_time(
     with pytest.raises(DeadlineExceededError, match="'order' was not done within 2 s") as caught:
         order()
 
-    assert str(caught.value.__cause__).startswith("'upstream' was not done within 0.5 s")
+    assert caught.value.at_fault
     assert system.circuits["orders"].snapshot().failures == 1
     assert upstream.snapshot().failures == 0
 

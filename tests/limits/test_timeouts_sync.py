@@ -283,6 +283,20 @@ def test_without_time_nothing_is_started(system: System, clock: ManualClock) -> 
     assert calls == ["child"]
 
 
+def test_a_generators_own_time_is_said_as_it_was_given(system: System, clock: ManualClock) -> None:
+    """Also where sums of the clock are a little off."""
+    clock.advance(0.1)
+
+    @system.timeout(2.3, name="items")
+    def items() -> Generator[int, None, None]:
+        clock.advance(3)
+        yield 1
+
+    with pytest.raises(DeadlineExceededError) as late:
+        next(items())
+    assert str(late.value) == "'items' was not done within 2.3 s"
+
+
 def test_it_says_whose_time_was_up(system: System, clock: ManualClock) -> None:
     """A call cut short by the deadline around it says so."""
     token = deadline.begin(1.0, clock)
