@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from resilience import System, circuit_of
+from resilience import System, bulkhead_of, circuit_of
 from resilience.events import Worker
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -67,14 +67,17 @@ def fail() -> None:
 
 
 def test_locks_held_at_the_fork_do_not_hang_the_child(system: System) -> None:
-    """Circuits, those by key, the registry, kept answers: all of them work in the child."""
+    """Circuits, those by key, registries, kept answers, budgets: all of them work in the child."""
     circuit: Any = system.circuits.get("it", failure_threshold=1)
     with circuit:  # makes what keeps blocks
         pass
     family: Any = circuit_of(system.circuit("keyed", key=len)(len))
     of_three = family.of(3)
     kept = system.fallback("instead", stale_for=60)(str.upper)
-    answers: Any = kept.__resilience__.layer("fallback").kept  # type: ignore[attr-defined]
+    limited: Any = system.retry(system.timeout(5)(system.bulkhead(1)(len)))
+    retries, bulkheads, timeouts = system.retries, system.bulkheads, system.timeouts
+    budget, bulkhead = retries.budgets.of("builtins.len"), bulkhead_of(limited)
+    answers: Any = kept.__resilience__.layer("fallback").answers.kept  # type: ignore[attr-defined]
 
     def act() -> str:
         assert kept("a") == "A"
@@ -82,13 +85,18 @@ def test_locks_held_at_the_fork_do_not_hang_the_child(system: System) -> None:
             fail()
         with of_three:
             pass
+        system.configure({"retries": {"builtins.len": {"attempts": 2}}})
+        assert limited("abc") == 3
+        assert budget.take(0.0, 1, 0.0)
+        assert system.timeout(5)(len)("a") == 1
         family.of(4)
         system.circuits.get("new")
         system.tick()
         return f"{circuit.snapshot().state}, {of_three.snapshot().calls}, {len(system.circuits)}"
 
-    holders = (circuit, circuit._entered, family, of_three, system.circuits, answers)
-    locks = [each._lock for each in holders]
+    circuits: Any = (circuit, circuit._entered, family, of_three, system.circuits)
+    limits: Any = (retries, budget, bulkheads, bulkhead, timeouts, timeouts.workers)
+    locks = [each._lock for each in (*circuits, *limits, answers)]
     with held(*locks):
         assert in_child(act) == "open, 1, 4"
 

@@ -34,33 +34,33 @@ class FallbackLayer:
         answers: what with, and for which failures.
     """
 
-    __slots__ = ("_answers",)
+    __slots__ = ("answers",)
 
     role = "fallback"
 
     def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+        self.answers = answers
 
     def attach(self, guard: Guard) -> None:
         """Check every source against the function it stands in for."""
-        kept = self._answers.kept
+        kept = self.answers.kept
         if kept is not None and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
             raise ConfigurationError(
                 f"stale_for={kept.age!r} on the {guard.kind.value} {guard.name}: "
                 f"its items are not kept; give a source"
             )
-        for source in self._answers.sources:
+        for source in self.answers.sources:
             source.check(guard)
 
     def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
         """Return `call` with its failures answered."""
-        self._answers.component = guard.component
-        return _SHELLS[guard.kind](self._answers, call)
+        self.answers.component = guard.component
+        return _SHELLS[guard.kind](self.answers, call)
 
     def describe(self) -> Iterator[str]:
         """Yield the sources in the order they are tried, then the rest."""
         yield "fallback"
-        yield from self._answers.describe()
+        yield from self.answers.describe()
 
 
 class Home(Protocol):

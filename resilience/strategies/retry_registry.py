@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from resilience.core.overrides import Given, Overrides
 from resilience.core.runtime import Homed, Runtime
@@ -54,6 +55,7 @@ class Retries(Homed):
         self._told: WeakKeyDictionary[RetryPlan, _Told] = WeakKeyDictionary()
         self._overrides = Overrides("retry")
         self._lock = Lock()
+        _registries.add(self)
 
     def plan(
         self,
@@ -130,6 +132,10 @@ class Retries(Homed):
         known = {plan.component for plan in list(self._told)}
         self._overrides.warn_of_unknown(known, only_near=only_near)
 
+    def after_fork(self) -> None:
+        """Replace the lock; one held at the fork stays locked for ever."""
+        self._lock = Lock()
+
     def reset(self) -> None:
         """Forget all calls and retries that budgets count."""
         self.budgets.reset()
@@ -152,3 +158,15 @@ def _effective(
             f"@retry(timeout={settings.timeout:g}) for all of them"
         )
     return settings
+
+
+_registries: WeakSet[Retries] = WeakSet()
+
+
+def _after_fork() -> None:
+    for retries in list(_registries):
+        retries.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
