@@ -49,6 +49,8 @@ class Features:
         self._switches: dict[str, Switch] = {}
         self._declared: dict[str, Options] = {}
         self._owners: dict[str, str] = {}
+        self._given: Given = {}
+        self._flags: Given = {}
         self._overrides = Overrides(KIND)
         self._orders: dict[str, dict[str, Order]] = {}  # given before the feature was known
         self._complained: set[str] = set()
@@ -102,7 +104,7 @@ class Features:
         Raises:
             UnknownSettingError, ConfigurationError: names feature and setting.
         """
-        overrides = Overrides(KIND, given)
+        overrides = Overrides(KIND, _laid_over(given, self._flags))
         names = dict.fromkeys((*self._declared, *self._named_by(given)))
         return {
             name: self._effective(name, self._declared.get(name, {}), overrides) for name in names
@@ -111,12 +113,18 @@ class Features:
     def override(self, given: Given) -> None:
         """Put settings by name in force, over what code says; those given before end."""
         features = self.check(given)
-        self._overrides = Overrides(KIND, given)
+        self._given = given
+        self._overrides = Overrides(KIND, _laid_over(given, self._flags))
         for name in [each for each in self._switches if each not in features]:
             # Only settings that are gone had described it; orders on it are not theirs to end.
             self._orders[name] = self._switches.pop(name).orders
         for feature in features.values():
             self._put(feature)
+
+    def heed(self, flags: Given) -> None:
+        """Put what a flag service says of known features in force, over the settings."""
+        self._flags = flags
+        self.override(self._given)
 
     def origins(self, name: str) -> dict[str, tuple[Any, str]]:
         """Return `{setting: (value in force, where it came from)}` of a feature."""
@@ -269,6 +277,12 @@ class Features:
             if switch.shown() != before:
                 changes.append((switch, before))
         return changes
+
+
+def _laid_over(given: Given, flags: Given) -> Given:
+    """Return the settings of both; flags win."""
+    names = dict.fromkeys((*given, *flags))
+    return {name: {**given.get(name, {}), **flags.get(name, {})} for name in names}
 
 
 def _left(

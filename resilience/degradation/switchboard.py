@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from math import inf
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal
 
@@ -17,10 +17,17 @@ from resilience.degradation.features import Feature, percent
 from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order, said_reason
 from resilience.degradation.registry import Changes, Features, Options
 from resilience.degradation.settings import DegradationSettings
+from resilience.degradation.states import FeatureState, state_of
 from resilience.degradation.switches import Switch
 from resilience.errors import ConfigurationError
+from resilience.events import Event
 
+if TYPE_CHECKING:
+    from openfeature.client import OpenFeatureClient
 Seconds = float | timedelta
+FLAGS = "openfeature"
+"""Where a setting came from that a flag service gave."""
+
 News = list[tuple[NamedSignal, str, Mapping[str, Any]]]
 
 
@@ -72,7 +79,67 @@ class Switchboard(Homed):
             raise ConfigurationError(f"{feature!r}: give a Feature")
         self.declare(feature.name, feature.options())
 
+    def follow(
+        self, client: OpenFeatureClient | None = None, interval: Seconds = 10.0
+    ) -> Callable[[], None]:
+        """Take settings of features from flags of the same names; they are over other settings.
+
+        A boolean flag is the feature's `enabled`, a number its `rollout` in percent. They are read
+        in the background, so that no call ever waits for a flag service.
+
+        Args:
+            client: an OpenFeature client; None: the default one.
+            interval: seconds, > 0, between two looks (or a `timedelta`).
+
+        Returns:
+            What ends it; the other settings count again then.
+
+        Raises:
+            ImportError: the extra `openfeature` is not installed.
+            ConfigurationError: the client asks this package's own provider.
+        """
+        from resilience.telemetry.openfeature import Flags
+
+        flags = Flags(client)
+
+        def look() -> None:
+            found = flags.read(self.features.names)
+            if not duty.cancelled:
+                self._put_flags(found)
+
+        duty = self._runtime.engine.every(interval, look, name="openfeature", blocking=True)
+
+        def end() -> None:
+            duty.cancel()
+            self._put_flags({})
+
+        return end
+
+    def _put_flags(self, flags: Mapping[str, Mapping[str, Any]]) -> None:
+        given = {
+            name: {setting: (value, FLAGS) for setting, value in options.items()}
+            for name, options in flags.items()
+        }
+        with self._lock:
+            self.features.heed(given)
+            news = self._publish()
+        self._tell(news)
+
     # -- evaluating ---------------------------------------------------------------------------
+
+    def feature(self, name: str) -> FeatureState | None:
+        """Return a feature as it is now; None where nobody described it."""
+        self._settle_if_due()
+        switch = self.features.find(name)
+        return None if switch is None else state_of(switch)
+
+    def on_change(self, listener: Callable[[Event], Any]) -> Callable[[], None]:
+        """Call `listener(event)` whenever a feature changes; returns what ends that."""
+
+        def heard(event: Event) -> Any:
+            return listener(event) if event.type == signals.feature_changed.name else None
+
+        return self._runtime.bus.subscribe(heard)
 
     def enabled(self, name: str, default: bool | None = None, *, key: object = None) -> bool:
         """Tell whether a feature is on, for whoever asks. Never raises, never waits.
