@@ -85,7 +85,7 @@ class ThreadDriver:
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
         self._news = threading.Event()
-        self._over = False
+        self._over, self._starting = False, True
         self._last: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._work, name="resilience-engine", daemon=True)
 
@@ -95,12 +95,15 @@ class ThreadDriver:
         Raises:
             RuntimeError: the machine has no thread to give.
         """
-        self._thread.start()
+        try:
+            self._thread.start()
+        finally:
+            self._starting = False
 
     @property
     def alive(self) -> bool:
-        """Whether the thread is there."""
-        return self._thread.is_alive()
+        """Whether the thread is there, or about to be."""
+        return self._thread.is_alive() or self._starting
 
     def wake(self) -> None:
         """Look again at what is due."""

@@ -52,10 +52,10 @@ class Engine:
         _engines.add(self)
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._making = threading.Lock(), threading.Lock()
         self._driver: Driver | None = None
         self._task: Task[None] | None = None  # the loop itself holds tasks only weakly
-        self._executor = Executor(self.schedule)
+        self._made: Executor | None = None
         self._stopped = False
         self._owes_farewell = False
         self._refused = False
@@ -227,13 +227,13 @@ class Engine:
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: it has neither the threads nor the loop."""
-        _inherited.append(self._executor)
+        _inherited.append(self._made)
         self.schedule.after_fork()
         self._begin()
 
     def at_exit(self) -> None:
         """Stop, if it was started here."""
-        if self._owes_farewell or self._executor.is_busy:
+        if self._owes_farewell or (self._made is not None and self._made.is_busy):
             self.stop(EXIT)
 
     # -- drivers ------------------------------------------------------------------------------
@@ -245,12 +245,13 @@ class Engine:
             if self.running is not None or self._stopped:
                 return
             driver = ThreadDriver(self._rounds())
-            try:
-                driver.start()
-            except RuntimeError as error:  # no thread to give, or the process is ending
-                self._say_once(error)
-                return
             self._put_in_charge(driver)
+        try:
+            driver.start()  # with no lock held: greenlets take turns here
+        except RuntimeError as error:  # no thread to give, or the process is ending
+            self._say_once(error)
+        else:
+            self._refused = False
 
     def _as_task(self) -> TaskDriver | None:
         """Return a task driver for the running loop, in charge; None if there is one already."""
@@ -283,13 +284,20 @@ class Engine:
             self._released()
             await asyncio.to_thread(self._wind_up, until)
 
+    @property
+    def _executor(self) -> Executor:
+        """Made when needed: after the fork, and after gevent has made greenlets of threads."""
+        if self._made is None:
+            with self._making:
+                self._made = self._made or Executor(self.schedule)
+        return self._made
+
     def _rounds(self) -> Rounds:
         return Rounds(self._clock, self.schedule, self._executor)
 
     def _put_in_charge(self, driver: Driver) -> None:
         self._driver = driver
         self._owes_farewell = True
-        self._refused = False
 
     def _released(self) -> Driver | None:
         """Return what was in charge; nothing is from now on."""

@@ -94,22 +94,11 @@ class Executor:
 
     def _await(self, duty: Duty, answer: Any) -> None:
         try:
-            self._on_loop(self._awaited(duty, answer))
+            outcome = self._on_loop(_awaited(answer))
         except RuntimeError as error:
             self._ended(duty, error)
-
-    async def _awaited(self, duty: Duty, answer: Any) -> None:
-        from asyncio import CancelledError
-
-        try:
-            await answer
-        except (CancelledError, KeyboardInterrupt):
-            self._ended(duty, None)
-            raise
-        except BaseException as error:
-            self._ended(duty, error)
         else:
-            self._ended(duty, None)
+            outcome.add_done_callback(lambda it: self._ended(duty, _error_of(it)))
 
     def _ended(self, duty: Duty, error: BaseException | None) -> None:
         if error is not None and not duty.failing:
@@ -153,7 +142,8 @@ class Executor:
     def _errand(self, act: Callable[[], Any], name: str) -> None:
         answer = act()
         if isawaitable(answer):
-            self._on_loop(_logged(answer, name))
+            outcome = self._on_loop(_awaited(answer))
+            outcome.add_done_callback(lambda it: _log(_error_of(it), name))
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, Any], waiting: bool = False) -> Future[Any]:
         """Run a coroutine on the app's loop, unless this thread is that and waits; or on ours."""
@@ -231,11 +221,16 @@ def settled(answer: Any) -> Any:
 
 
 async def _awaited(answer: Any) -> Any:
-    return await answer
-
-
-async def _logged(answer: Any, name: str) -> None:
     try:
-        await answer
-    except Exception:
-        log.exception("%s failed", name)
+        return await answer
+    except SystemExit as error:  # a loop lets it through, and ends by it
+        raise RuntimeError(repr(error)) from error
+
+
+def _error_of(outcome: Future[Any]) -> BaseException | None:
+    return None if outcome.cancelled() else outcome.exception()
+
+
+def _log(error: BaseException | None, name: str) -> None:
+    if error is not None:
+        log.error("%s failed", name, exc_info=error)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
         self._until = 0.0  # `time.monotonic()` when what still runs is cancelled
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
@@ -75,6 +75,8 @@ class LoopThread:
         Raises:
             RuntimeError: the machine has no thread to give.
         """
+        if _threads_are_greenlets():
+            return _run_in_a_real_thread(coroutine)
         with self._lock:
             future = self._held.begin(coroutine, self._loop or self._start())
         assert future is not None  # only `close` lets it close, which takes it away first
@@ -84,58 +86,58 @@ class LoopThread:
         """End, once all is done or `time.monotonic()` is `until`; what runs then is cancelled."""
         with self._lock:
             loop, self._loop = self._loop, None
-        if loop is None or self._end is None:
+        if loop is None or self._end is None or self._thread is None:
             return
         self._until = until
         loop.call_soon_threadsafe(self._end.set)
-        self._ended.acquire(timeout=max(0.0, until - time.monotonic()) + 0.1)
+        self._thread.join(max(0.0, until - time.monotonic()) + 0.1)
 
     def _start(self) -> asyncio.AbstractEventLoop:
-        started, self._ended = _locked(), _locked()
-        _start_thread(lambda: self._work(started.release))
-        started.acquire()
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, args=(ready,), name="resilience-loop", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
         assert self._loop is not None
         return self._loop
 
-    def _work(self, ready: Callable[[], object]) -> None:
+    def _work(self, ready: threading.Event) -> None:
         import asyncio
 
-        try:
-            asyncio.run(self._main(ready))
-        finally:
-            self._ended.release()
+        asyncio.run(self._main(ready))
 
-    async def _main(self, ready: Callable[[], object]) -> None:
+    async def _main(self, ready: threading.Event) -> None:
         import asyncio
 
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        ready()
+        ready.set()
         await self._end.wait()
         await self._held.end(self._until)
 
 
-# Where gevent has made greenlets of threads, they all share one thread, and so one running loop:
-# nobody else in the process could run any. So this thread is one of the operating system's.
-
-
-def _start_thread(work: Callable[[], None]) -> None:
-    if _are_greenlets():
-        _original("start_new_thread")(work, ())
-    else:
-        threading.Thread(target=work, name="resilience-loop", daemon=True).start()
-
-
-def _locked() -> Any:
-    lock = _original("allocate_lock")()
-    lock.acquire()
-    return lock
-
-
-def _are_greenlets() -> bool:
+def _threads_are_greenlets() -> bool:
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and monkey.is_module_patched("threading")
 
 
-def _original(name: str) -> Any:
-    monkey = sys.modules.get("gevent.monkey")
-    return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
+def _run_in_a_real_thread(coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+    """Run a coroutine beside gevent's greenlets, on a loop of its own.
+
+    All greenlets share one thread, and so one running loop: while it ran in one of them, no other
+    could run any. The outcome is given by a greenlet, because only those may use patched locks.
+    """
+    import asyncio
+    from concurrent.futures import Future
+
+    gevent: Any = sys.modules["gevent"]
+    outcome: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(gevent.get_hub().threadpool.apply(asyncio.run, (coroutine,)))
+        except BaseException as error:  # everything: it is for whoever asked
+            outcome.set_exception(error)
+
+    gevent.spawn(work)
+    return outcome
