@@ -16,6 +16,7 @@ from resilience.web.asgi import Answers, App, Refusal
 from resilience.web.lifespan import lifespan
 from resilience.web.openapi import add_responses
 from resilience.web.views import warn_of_bypassed
+from resilience_starlette.handlers import refusing, register
 from resilience_starlette.middleware import Edge, ResilienceMiddleware
 from resilience_starlette.routing import view_of, views
 from resilience_starlette.serving import is_ours, routes_of
@@ -109,8 +110,9 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
         )
     _give_way(app.router.routes)
     warn_of_bypassed(views(app.routes))
-    # What answers has to be inside the layer that answers every error with 500.
-    app.user_middleware.insert(0, Middleware(Answers, view_of=view_of))
+    register(app.exception_handlers)
+    # What is raised in other layers is answered inside the one that answers every error with 500.
+    app.user_middleware.insert(0, Middleware(Answers, view_of=view_of, refusing=refusing))
     return Edge(build(), state)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.middleware.exceptions import ExceptionMiddleware
+
 from resilience import ConfigurationError, System
 from resilience import system as default_system
 from resilience.web import endpoints
@@ -19,6 +21,7 @@ from resilience.web.asgi import (
     path_below_root,
     respond,
 )
+from resilience_starlette.handlers import refusing, register
 from resilience_starlette.routing import template, view_of
 from resilience_starlette.state import Authorize, Given, State, state_of
 
@@ -82,9 +85,9 @@ class ResilienceMiddleware:
     ) -> None:
         self.app = app
         try:
-            _refuse_second(app)
+            _look_through(app)
             state = state_of(system, authorize, settings, "ResilienceMiddleware")
-            self._edge: App = Edge(Answers(app, view_of), state)
+            self._edge: App = Edge(Answers(app, view_of, refusing), state)
         except ConfigurationError as error:
             self._edge = Refusal(error)
 
@@ -93,12 +96,18 @@ class ResilienceMiddleware:
         await self._edge(scope, receive, send)
 
 
-def _refuse_second(app: Any) -> None:
-    """Look through the middleware that an app is wrapped in, for one of ours."""
+def _look_through(app: Any) -> None:
+    """Look through the layers of an app: no other is ours, and the innermost answers errors.
+
+    Raises:
+        ConfigurationError: one of them is.
+    """
     while app is not None:
         if isinstance(app, ResilienceMiddleware | Answers | Edge):
             raise ConfigurationError(
                 "ResilienceMiddleware is around this app already: give it once, "
                 "or call Resilience(app) and leave it out"
             )
+        if isinstance(app, ExceptionMiddleware):
+            register(app._exception_handlers)
         app = getattr(app, "app", None)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from resilience.core.classify import is_client_error, is_interruption
+from resilience.errors import OverloadedError
 from resilience.settings import WebSettings
 from resilience.systems import System
 from resilience.web.answers import Answer
@@ -83,6 +84,15 @@ async def passing(  # noqa: PLR0917 - the app's own call, with what it goes thro
     passage.finish(passage.status, failed=False)
 
 
+def raising(scope: Scope, error: Exception) -> App:
+    """Return an app that raises `error`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return app
+
+
 class Answers:
     """An ASGI app that answers calls which were not made, or took too long, in another app.
 
@@ -91,24 +101,42 @@ class Answers:
     Args:
         app: that app; whoever in it answers such errors itself wins.
         view_of: tells the view that is to serve a request, before the app has looked; None: none.
+        refusing: returns what answers a request that was turned away with an error, in the app's
+            own way; what it raises is answered here.
     """
 
-    def __init__(self, app: App, view_of: Callable[[Scope], Any] = lambda scope: None) -> None:
+    def __init__(
+        self,
+        app: App,
+        view_of: Callable[[Scope], Any] = lambda scope: None,
+        refusing: Callable[[Scope, Exception], App] = raising,
+    ) -> None:
         self.app = app
         self._view_of = view_of
+        self._refusing = refusing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection inside a passage; what is no HTTP request is left alone."""
         passage: Passage | None = scope.get(PASSAGE)
+        app = self.app
         try:
             if passage is not None and passage.pressed():
-                passage.admit(self._view_of(scope))
-            await self.app(scope, receive, send)
-        except ANSWERED as error:
-            if passage is None or passage.status is not None:  # none, or its answer has begun
+                app = self._admitting(passage, scope)
+            await app(scope, receive, send)
+        except (*ANSWERED, ExceptionGroup) as raised:
+            error = _to_answer(raised)
+            # Without a passage it is no request; with a status its answer has begun.
+            if error is None or passage is None or passage.status is not None:
                 raise
             accept = header_of(scope, b"accept")
             await respond(answer_to(error, accept, whole_path(scope)), send)
+
+    def _admitting(self, passage: Passage, scope: Scope) -> App:
+        try:
+            passage.admit(self._view_of(scope))
+        except OverloadedError as error:
+            return self._refusing(scope, error)
+        return self.app
 
 
 class Refusal:
@@ -164,6 +192,15 @@ def whole_path(scope: Scope) -> str:
 def _below(root: str, path: str) -> str:
     below = path.removeprefix(root)
     return below if below[:1] in ("", "/") else path
+
+
+def _to_answer(error: Exception) -> Any:
+    """Return the error that is answered: of a task group's the first, if it has no others."""
+    if isinstance(error, ExceptionGroup) and error.split(ANSWERED)[1] is not None:
+        return None
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _with_header(message: Message, name: bytes, value: str) -> Message:

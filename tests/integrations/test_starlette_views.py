@@ -1,5 +1,6 @@
 """Whose error handler answers, and in which kinds of views, in Starlette and FastAPI."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -16,9 +19,9 @@ from starlette.testclient import TestClient
 from resilience import CircuitOpenError, Rejected, ResilienceError
 from resilience.testing import force_open
 from resilience.web.asgi import PASSAGE
-from resilience_starlette import Resilience
-from tests.integrations.contract import Shop
-from tests.integrations.starlette_site import ask_of, shop_app
+from resilience_starlette import Resilience, ResilienceMiddleware
+from tests.integrations.contract import AsyncShop, Shop
+from tests.integrations.starlette_site import ask_of, shop_app, shop_routes
 
 # -- whose handler answers ------------------------------------------------------------------------
 
@@ -53,6 +56,55 @@ def test_a_catch_all_does_not_shadow_ours(shop: Shop) -> None:
 
     assert (ask("/pay").status, ask("/late").status) == (503, 504)
     assert ask("/broken").body == b"caught"
+
+
+def test_a_handler_for_system_errors_does_not_shadow_ours(shop: Shop) -> None:
+    """A passed deadline is a `TimeoutError`, and so an `OSError`, but first of all it is ours."""
+    app = shop_app(shop)
+    app.add_exception_handler(OSError, lambda request, error: PlainTextResponse("caught", 500))
+    Resilience(app, system=shop.system)
+    shop.healthy = False
+    ask = ask_of(app)
+
+    assert (ask("/late").status, ask("/pay").body) == (504, b"caught")
+
+
+@pytest.mark.parametrize("piecewise", [False, True])
+def test_the_apps_layers_see_our_answers(shop: Shop, piecewise: bool) -> None:
+    """As they see all others: a page elsewhere may read the time to wait."""
+    layers = [Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["Retry-After"])]
+    if piecewise:
+        layers.insert(0, Middleware(ResilienceMiddleware, system=shop.system))
+    app = Starlette(routes=shop_routes(shop), middleware=layers)
+    if not piecewise:
+        Resilience(app, system=shop.system)
+    force_open("payments", system=shop.system)
+
+    reply = ask_of(app)("/pay", headers={"Origin": "https://elsewhere.example"})
+
+    assert (reply.status, reply.headers["access-control-allow-origin"]) == (503, "*")
+    assert reply.headers["access-control-expose-headers"] == "Retry-After"
+
+
+def test_rejections_in_a_task_group_are_answered(shop: Shop) -> None:
+    """Calls made side by side fail as a group; one with any other error in it is not ours."""
+    shop = AsyncShop()
+
+    async def basket(request: Request) -> Response:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shop.pay())
+            if request.query_params:
+                group.create_task(shop.broken())
+            async with asyncio.TaskGroup() as inner:
+                inner.create_task(shop.late())
+        raise AssertionError
+
+    app = Starlette(routes=[Route("/basket", basket)])
+    Resilience(app, system=shop.system)
+    force_open("payments", system=shop.system)
+    ask = ask_of(app)
+
+    assert [ask("/basket").status, ask("/basket?broken=1").status] == [503, 500]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
