@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from resilience.degradation.metrics import Measures
     from resilience.healing.actions import ActionOptions
     from resilience.healing.healer import Healer
+    from resilience.healing.rotation import Rotation
     from resilience.limits.load import Load
     from resilience.settings import Settings
     from resilience.telemetry.traffic import Traffic
@@ -49,6 +50,9 @@ class System(Decorators):
         super().__init__(Runtime(clock, random))
         self.started_at = self.runtime.started_at
         self.stopping = False
+        self.leaving = False
+        """Whether this worker sends its clients to others, before it ends: it is not ready, and
+        closes each connection after its answer."""
         self._settings: Settings | None = None
         self._by_source: dict[str, Settings] = {}
         self.runtime.engine.every(1.0, self._settle, name="circuits")
@@ -77,6 +81,13 @@ class System(Decorators):
         from resilience.telemetry.traffic import Traffic
 
         return Traffic(self.runtime.clock)
+
+    @cached_property
+    def rotation(self) -> Rotation:
+        """Whether this worker is to get requests, by its own judgement."""
+        from resilience.healing.rotation import Rotation
+
+        return Rotation(self.runtime.clock)
 
     def client(
         self,

@@ -65,6 +65,8 @@ async def passing(  # noqa: PLR0917 - the app's own call, with what it goes thro
             passage.status = message["status"]
             if value := passage.degraded_header():
                 message = _with_header(message, b"x-degraded", value)
+            if passage.system.leaving and scope.get("http_version", "").startswith("1"):
+                message = _with_header(message, b"connection", "close")
         try:
             await send(message)
         except OSError:

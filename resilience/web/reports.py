@@ -48,7 +48,8 @@ def readiness(system: System) -> Payload:
     Not any more once it is stopping, nor while a critical component is down: nothing that it
     answered would be worth having. An open circuit never keeps it from them.
     """
-    down = system.stopping or system.health.critical_down()
+    leaving = system.stopping or system.leaving or system.rotation.is_out
+    down = leaving or system.health.critical_down()
     return {"status": "fail" if down else "pass"}
 
 

@@ -52,6 +52,8 @@ class _Start:
         value = passage.degraded_header()
         if value:
             headers = [*headers, ("X-Degraded", value)]
+        if passage.system.leaving:
+            _close_afterwards(self._start_response)
         return self._start_response(status, headers, exc_info)
 
 
@@ -91,3 +93,15 @@ class _Body:
             self._passage.finish(self._passage.status, failed=True)
             raise
         self._passage.finish(self._passage.status, failed=False)
+
+
+def _close_afterwards(start_response: StartResponse) -> None:
+    """Have the server close the connection after this answer, where it lets us.
+
+    PEP 3333 leaves connections to the server, which drops a header about them; but gunicorn's
+    `start_response` is a method of its response, which can be told.
+    """
+    response = getattr(start_response, "__self__", None)
+    close = getattr(response, "force_close", None)
+    if close is not None:
+        close()

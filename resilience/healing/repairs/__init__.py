@@ -18,6 +18,7 @@ from resilience.healing.repairs.logs import ReopenLogs
 from resilience.healing.repairs.memory import FreeMemory
 from resilience.healing.repairs.redis import DisconnectRedis
 from resilience.healing.repairs.state import RestoreState
+from resilience.healing.repairs.workers import LeaveRotation, RecycleWorker
 
 __all__ = [
     "ClearCache",
@@ -25,6 +26,8 @@ __all__ = [
     "DisconnectRedis",
     "DisposeEngine",
     "FreeMemory",
+    "LeaveRotation",
+    "RecycleWorker",
     "ReopenLogs",
     "ReplaceCorruptFile",
     "ResetCircuit",
