@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from resilience.degradation.service import Degradation
     from resilience.degradation.states import DegradationState, FeatureState
     from resilience.healing.actions import Action, ActionRecord
+    from resilience.health.machine import disk_check, loop_lag_check, memory_check
+    from resilience.health.report import HealthReport
+    from resilience.health.results import CheckResult
+    from resilience.health.services import http_check, redis_check, sql_check
+    from resilience.health.settings import HealthSettings
     from resilience.limits.bulkheads import Bulkhead, BulkheadSnapshot
     from resilience.limits.headers import deadline_from_headers, deadline_headers
     from resilience.limits.layer import bulkhead_of
@@ -66,6 +71,7 @@ _MODULES = {
     "ActionRecord": "healing.actions",
     "Bulkhead": "limits.bulkheads",
     "BulkheadSnapshot": "limits.bulkheads",
+    "CheckResult": "health.results",
     "Circuit": "circuits.breaker",
     "CircuitFamily": "circuits.family",
     "CircuitSettings": "circuits.settings",
@@ -78,6 +84,8 @@ _MODULES = {
     "Feature": "degradation.features",
     "FeatureState": "degradation.states",
     "FileCheckpoint": "strategies.checkpoints",
+    "HealthReport": "health.report",
+    "HealthSettings": "health.settings",
     "Level": "degradation.levels",
     "MemoryCheckpoint": "strategies.checkpoints",
     "Restore": "strategies.restores",
@@ -92,8 +100,14 @@ _MODULES = {
     "critical": "web.criticality",
     "deadline_from_headers": "limits.headers",
     "deadline_headers": "limits.headers",
+    "disk_check": "health.machine",
+    "http_check": "health.services",
+    "loop_lag_check": "health.machine",
+    "memory_check": "health.machine",
     "protect": "core.protect",
+    "redis_check": "health.services",
     "sheddable": "web.criticality",
+    "sql_check": "health.services",
 }
 
 __all__ = [
@@ -104,6 +118,7 @@ __all__ = [
     "BulkheadFullError",
     "BulkheadSnapshot",
     "ChaosRefusedError",
+    "CheckResult",
     "Circuit",
     "CircuitFamily",
     "CircuitOpenError",
@@ -123,6 +138,8 @@ __all__ = [
     "FeatureDisabledError",
     "FeatureState",
     "FileCheckpoint",
+    "HealthReport",
+    "HealthSettings",
     "InjectedFaultError",
     "Level",
     "MemoryCheckpoint",
@@ -146,15 +163,21 @@ __all__ = [
     "critical",
     "deadline_from_headers",
     "deadline_headers",
+    "disk_check",
     "explain",
     "fallback",
     "feature",
     "guarded",
+    "http_check",
+    "loop_lag_check",
+    "memory_check",
     "protect",
+    "redis_check",
     "remaining",
     "retry",
     "sheddable",
     "signals",
+    "sql_check",
     "system",
     "timeout",
 ]

@@ -51,6 +51,8 @@ def warn_of_unknown(parts: Parts, *, only_near: bool) -> None:
     for name in BY_NAME:
         if is_made(parts, name):  # else there are no settings for it
             getattr(parts, name).warn_of_unknown(only_near=only_near)
+    if is_made(parts, "health"):
+        parts.health.warn_of_unknown(only_near=only_near)
 
 
 def _by_name(parts: Parts, by_source: BySource) -> Iterator[Commit]:

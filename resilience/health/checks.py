@@ -11,7 +11,9 @@ from resilience.core.checks import text
 from resilience.core.kinds import Kind, kind_of
 from resilience.core.names import did_you_mean
 from resilience.errors import ConfigurationError, DecorationError, UnknownSettingError
+from resilience.health.builtin import bound
 from resilience.health.settings import OF_A_CHECK, HealthSettings, check_fit
+from resilience.telemetry.host import Host
 
 RESERVED = ("circuits", "system")
 """Components that report by themselves."""
@@ -45,7 +47,12 @@ class Check:
 
     @classmethod
     def of(
-        cls, name: str, call: Callable[[], Any], declared: Options, settings: HealthSettings
+        cls,
+        name: str,
+        call: Callable[[], Any],
+        declared: Options,
+        settings: HealthSettings,
+        host: Host,
     ) -> Check:
         """Return a check as settings by name, over the code, over the defaults make it.
 
@@ -54,11 +61,12 @@ class Check:
             call: what looks.
             declared: what the code says, checked by `declaration`.
             settings: those in force.
+            host: what checks that ship read.
 
         Raises:
             ConfigurationError: interval, timeout and slowness do not fit together.
         """
-        given = {**declared, **settings.checks.get(name, {})}
+        given = {**declared, **settings.of_check(name)}
         every = given.get("interval", settings.interval)
         limit = given.get("timeout", min(settings.timeout, every))
         slow = given.get("slow_after")
@@ -70,8 +78,8 @@ class Check:
             interval=every,
             timeout=limit,
             slow_after=slow,
-            call=call,
-            is_async=kind_of(call) is Kind.ASYNC,
+            call=bound(call, limit, host),
+            is_async=kind_of(bound(call, limit, host)) is Kind.ASYNC,
         )
 
 

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, TypeVar, overload
 
 from resilience.core.names import did_you_mean
+from resilience.core.overrides import Overrides
 from resilience.core.runtime import Runtime
 from resilience.health.changes import AlertHandler, Changes
 from resilience.health.checks import Check, declaration, origin_of, runnable
@@ -53,7 +54,7 @@ class Health:
         self.settings = HealthSettings() if settings is None else settings
         self._runtime = runtime
         self._clock = runtime.clock
-        self._watch = Watch(runtime, self.settings, self._heard)
+        self._watch = Watch(runtime, self.settings, host, self._heard)
         self._overview = Overview(self.settings, circuits, self._clock.time())
         self._changes = Changes(runtime)
         self._lock = Lock()
@@ -288,6 +289,21 @@ class Health:
             ConfigurationError: says which.
         """
         self._watch.fitted(settings)
+
+    def warn_of_unknown(self, *, only_near: bool) -> None:
+        """Warn of settings for checks and components that do not exist.
+
+        Args:
+            only_near: leave out names that resemble none: those may be yet to come.
+        """
+        known = {
+            "health check": [check.name for check in self.checks],
+            "health component": list(self._overview.components),
+        }
+        given = {"health check": self.settings.checks, "health component": self.settings.components}
+        for kind, names in known.items():
+            options = {name: dict.fromkeys(said, ("", "")) for name, said in given[kind].items()}
+            Overrides(kind, options).warn_of_unknown(names, only_near=only_near)
 
     def _adjust_alerts(self) -> None:
         wanted = self.settings.alert_on_degradation

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from resilience.core.checks import duration, flag, mapping, number, one_of, seconds, share, whole
-from resilience.core.names import did_you_mean
+from resilience.core.names import as_variable, did_you_mean
 from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError, UnknownSettingError
 
@@ -150,10 +150,18 @@ class HealthSettings(Section):
         for name in self.components:
             check_order(f"health: component {name!r}", self.thresholds(name))
 
+    def of_check(self, name: str) -> Mapping[str, Any]:
+        """Return what is said about a check; its name may be spelled as variables spell it."""
+        return _said_of(name, self.checks)
+
     def thresholds(self, component: str | None = None) -> dict[str, float]:
         """Return `{"warning": percent, "critical": percent, "fatal": percent}` of a component."""
-        own = self.components.get(component, {}) if component is not None else {}
+        own = _said_of(component, self.components) if component is not None else {}
         return {"warning": self.warning, "critical": self.critical, "fatal": self.fatal, **own}
+
+
+def _said_of(name: str, table: ByName) -> dict[str, Any]:
+    return {**table.get(as_variable(name).lower(), {}), **table.get(name, {})}
 
 
 def _by_name(setting: str, value: Any, allowed: Mapping[str, Check]) -> dict[str, dict[str, Any]]:

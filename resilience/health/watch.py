@@ -16,6 +16,7 @@ from resilience.health.checks import Check, Options
 from resilience.health.loops import OwnLoop, run_once
 from resilience.health.runs import Finding, Runs
 from resilience.health.settings import HealthSettings
+from resilience.telemetry.host import Host
 
 MOST_CHECKS = 1000
 _SPREAD = 0.05  # of a check's interval, so that it runs 0.90 to 1.00 intervals after it ran
@@ -47,15 +48,21 @@ class Watch:
     Args:
         runtime: the system's clock and background engine.
         settings: those in force.
+        host: what checks that ship read.
         heard: called with each finding, in the thread that made it.
     """
 
     def __init__(
-        self, runtime: Runtime, settings: HealthSettings, heard: Callable[[Check, Finding], None]
+        self,
+        runtime: Runtime,
+        settings: HealthSettings,
+        host: Host,
+        heard: Callable[[Check, Finding], None],
     ) -> None:
         self._runtime = runtime
         self._engine = runtime.engine
         self._settings = settings
+        self._host = host
         self._heard = heard
         self._watched: dict[str, _Watched] = {}
 
@@ -79,7 +86,7 @@ class Watch:
             )
         if before is None and len(self._watched) >= MOST_CHECKS:
             raise ConfigurationError(f"check {name!r}: there are {MOST_CHECKS} checks already")
-        check = Check.of(name, call, declared, self._settings)
+        check = Check.of(name, call, declared, self._settings, self._host)
         runs = Runs(check, self._runtime.clock, partial(self._tell, name))
         watched = _Watched(runs, call, declared, origin)
         if before is not None:
@@ -107,7 +114,7 @@ class Watch:
             ConfigurationError: they do not fit a check.
         """
         return {
-            name: Check.of(name, each.call, each.declared, settings)
+            name: Check.of(name, each.call, each.declared, settings, self._host)
             for name, each in list(self._watched.items())
         }
 
