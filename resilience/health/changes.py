@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from inspect import isawaitable
 from threading import Lock
 from typing import Any
 
@@ -17,8 +15,6 @@ from resilience.events import Event, Worker
 from resilience.health.report import ComponentHealth
 from resilience.health.results import Status
 from resilience.health.score import Level
-
-log = logging.getLogger("resilience")
 
 Shown = tuple[Status, Level]
 AlertHandler = Callable[[Event], Any]
@@ -143,27 +139,7 @@ class Changes:
             data,
         )
         for handler in tuple(self._handlers):
-            act = partial(_handled, handler, event)
-            if engine.running is None:  # `tick`: here and now
-                act()
-            else:
-                engine.spawn(act, "health-alert")
-
-
-def _handled(handler: AlertHandler, event: Event) -> None:
-    """Call a handler in a thread that may wait; one that fails is logged."""
-    try:
-        answer = handler(event)
-        if isawaitable(answer):
-            from resilience.health.loops import run_once
-
-            run_once(partial(_awaited, answer))
-    except Exception:
-        log.exception("alert handler %r failed", handler)
-
-
-async def _awaited(answer: Any) -> None:
-    await answer
+            engine.aside(partial(handler, event), "health-alert")
 
 
 def _rank(shown: Shown) -> tuple[int, int]:

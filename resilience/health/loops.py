@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -51,13 +50,3 @@ class OwnLoop:
             _inherited.append(runner)
         else:
             runner.close()
-
-
-def run_once(act: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-    """Await `act()` on a loop that ends with it, whatever runs in this thread."""
-    if asyncio._get_running_loop() is None:
-        asyncio.run(act())
-        return
-    thread = threading.Thread(target=lambda: asyncio.run(act()), daemon=True)
-    thread.start()
-    thread.join()

@@ -215,13 +215,15 @@ def _own_connections() -> Iterator[None]:
     try:
         yield
     finally:
-        for connection in _opened(connections):
-            if connection not in before:
+        for alias, connection in _opened(connections).items():
+            if alias not in before:
                 connection.close()
 
 
-def _opened(connections: Any) -> list[Any]:
+def _opened(connections: Any) -> dict[str, Any]:
+    """Return `{alias: connection}` of those that are open in this thread."""
     try:
-        return list(connections.all(initialized_only=True))
+        made = connections.all(initialized_only=True)
     except Exception:  # Django without settings
-        return []
+        return {}
+    return {each.alias: each for each in made if each.connection is not None}

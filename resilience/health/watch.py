@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from resilience.core.execution import settled
 from resilience.core.names import did_you_mean
 from resilience.core.runtime import Runtime
 from resilience.core.schedule import Duty
+from resilience.core.threads import ThreadPool
 from resilience.errors import ConfigurationError
 from resilience.health.checks import Check, Options
-from resilience.health.loops import OwnLoop, run_once
+from resilience.health.loops import OwnLoop
 from resilience.health.runs import Finding, Runs
 from resilience.health.settings import HealthSettings
 from resilience.telemetry.host import Host
@@ -65,6 +67,7 @@ class Watch:
         self._host = host
         self._heard = heard
         self._watched: dict[str, _Watched] = {}
+        self._threads = ThreadPool()  # not the engine's, whose end would wait for one that hangs
 
     def __iter__(self) -> Any:
         return iter([each.runs.check for each in list(self._watched.values())])
@@ -165,7 +168,7 @@ class Watch:
             self._on_loop(runs.run_async())
         else:
             act = partial(_run_beside, watched, self._engine)
-            self._engine.spawn(act, f"check-{runs.check.name}")
+            self._threads.run(act, f"resilience-check-{runs.check.name}")
 
     def _on_loop(self, run: Coroutine[Any, Any, None]) -> None:
         if not self._engine.run_later(run):
@@ -209,6 +212,7 @@ class Watch:
 
     def after_fork(self) -> None:
         """Begin anew in a forked child."""
+        self._threads = ThreadPool()
         for each in self._watched.values():
             each.runs.after_fork()
             each.loop.after_fork()
@@ -231,7 +235,7 @@ def _run_here(runs: Runs) -> None:
     if not runs.is_async:
         runs.run()
     if runs.is_async:
-        run_once(runs.run_async)
+        settled(runs.run_async())
 
 
 def _on_a_loop() -> bool:
