@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 
 from resilience import ConfigurationError, Settings, System
@@ -40,12 +41,30 @@ class State:
     async def answer(self, scope: Scope, path: str) -> Answer | None:
         """Return the answer to a request for an endpoint of ours; None: `path` is none."""
         actor = None
-        if endpoints.asks_who(scope["method"], path):
+        if endpoints.asks_who(scope["method"], path) and await _is_host_trusted(scope):
             actor = await awaited_actor_of(self.authorize, Request(scope))
         headers = {"accept": header_of(scope, b"accept")}
         return endpoints.answer(
             self.system, self.web, scope["method"], path, headers, lambda: actor
         )
+
+
+async def _is_host_trusted(scope: Scope) -> bool:
+    """Tell whether the app's own check lets a request through that may not have come to it."""
+    passed = 0
+
+    async def note(*_: Any) -> None:
+        nonlocal passed
+        passed += 1
+
+    async def ignore(*_: Any) -> Any:
+        pass
+
+    layers = scope["app"].user_middleware if "app" in scope else ()
+    checks = [each for each in layers if each.cls is TrustedHostMiddleware]
+    for check in checks:
+        await check.cls(note, *check.args, **check.kwargs)(scope, ignore, ignore)
+    return passed == len(checks)
 
 
 def state_of(system: System, authorize: Authorize | None, given: Given, name: str) -> State:

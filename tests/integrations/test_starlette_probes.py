@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 
 from resilience_starlette import PROBES, Resilience
 from tests.integrations.contract import BROWSER, ENDPOINTS, OPERATOR, PROBE_PATHS, Shop
-from tests.integrations.starlette_site import ask_of, plain, shop_app
+from tests.integrations.starlette_site import ask_of, authorize, plain, shop_app
 
 
 class LoginRequired:
@@ -46,6 +46,18 @@ def test_probes_first_come_before_login_and_host_checks(shop: Shop) -> None:
     assert [ask(path).status for path in PROBE_PATHS] == [200, 200, 200]
     assert ask("/pay").status == 400
     assert ask("/pay", headers={"Host": "shop.example"}).status == 401
+
+
+def test_an_untrusted_host_gets_no_details(shop: Shop) -> None:
+    """What Starlette would refuse learns one word, whatever its token."""
+    app = shop_app(shop)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["shop.example"])
+    web = {"web": {"probe_first": True}}
+    Resilience(app, system=shop.system, authorize=authorize, settings=web)
+    ask = ask_of(app)
+
+    assert ask("/health", headers=OPERATOR).json == {"status": "pass"}
+    assert "checks" in ask("/health", headers={**OPERATOR, "Host": "shop.example"}).json
 
 
 @pytest.mark.parametrize("probe_first", [True, False])
