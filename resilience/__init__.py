@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from resilience.circuits.states import CircuitState
     from resilience.core.categories import TRANSIENT
     from resilience.core.protect import protect
+    from resilience.degradation.dimmer import Dimmer
+    from resilience.degradation.dimming import DimmerSnapshot, Dimming
     from resilience.degradation.features import Feature
     from resilience.degradation.levels import Level
     from resilience.degradation.rules import Rule
@@ -79,6 +81,9 @@ _MODULES = {
     "CircuitState": "circuits.states",
     "Degradation": "degradation.service",
     "DegradationState": "degradation.states",
+    "Dimmer": "degradation.dimmer",
+    "DimmerSnapshot": "degradation.dimming",
+    "Dimming": "degradation.dimming",
     "Escalation": "strategies.escalation",
     "Fallback": "strategies.fallbacks",
     "Feature": "degradation.features",
@@ -131,6 +136,9 @@ __all__ = [
     "DecorationError",
     "Degradation",
     "DegradationState",
+    "Dimmer",
+    "DimmerSnapshot",
+    "Dimming",
     "Escalation",
     "Event",
     "Fallback",

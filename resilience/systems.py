@@ -17,6 +17,7 @@ from resilience.events import Event
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from resilience.degradation.dimming import Dimming
     from resilience.degradation.metrics import Measures
     from resilience.healing.actions import ActionOptions
     from resilience.healing.healer import Healer
@@ -88,6 +89,44 @@ class System(Decorators):
         from resilience.healing.rotation import Rotation
 
         return Rotation(self.runtime.clock)
+
+    def dim(
+        self,
+        feature: str,
+        target: float | timedelta = 0.5,
+        *,
+        utilisation: float = 0.85,
+        places: int | None = None,
+        least: float = 0.0,
+    ) -> Dimming:
+        """Serve only as much of a feature as leaves this process time for everything else.
+
+        Args:
+            feature: the name of a feature that is described already; its `@feature` functions are
+                what is optional.
+            target: seconds, >= 0.01, within which 95 % of requests are to be served, what they
+                wait included (or a `timedelta`).
+            utilisation: above 0 and below 1, the share of its time that the process may be busy.
+            places: requests that the process serves at once, >= 1: its threads. None: as many as
+                are seen under way while others wait.
+            least: the share, 0-1, of the feature that is always served.
+
+        Raises:
+            ConfigurationError: no such feature, one that is dimmed already, or a value out of
+                range.
+        """
+        from resilience.degradation.dimmer import Dimmer
+        from resilience.degradation.dimming import BY, WHY, Dimming
+
+        dimmer = Dimmer(feature, target, utilisation=utilisation, places=places, least=least)
+        return Dimming(
+            dimmer,
+            self.runtime,
+            self.traffic,
+            self.degradation.time(feature),
+            limit=lambda left: self.degradation.limit(feature, left, by=BY, reason=WHY),
+            ended=lambda: self.degradation.time_no_more(feature),
+        )
 
     def client(
         self,

@@ -1,18 +1,23 @@
 """Making a call, or something else in its place: once for each kind of function.
 
-What decides (`Choice`) knows nothing of sync and async; only this file does.
+What decides (`Choice`) knows nothing of sync and async; only this file does. Generators are not
+timed: the time between two items is their consumer's.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from resilience.core.items import each, relayed
+from resilience.core.stopwatch import Stopwatch
 
 Call = Callable[..., Any]
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
+
+_UNTIMED = nullcontext()
 
 
 class Switch(Protocol):
@@ -20,7 +25,12 @@ class Switch(Protocol):
 
     @property
     def on(self) -> bool:
-        """True while no call needs a decision."""
+        """True while no call needs a decision, or is to be timed."""
+        ...
+
+    @property
+    def stopwatch(self) -> Stopwatch | None:
+        """What times the calls that are made; None: nobody wants to know."""
         ...
 
 
@@ -40,9 +50,12 @@ def choose_sync(switch: Switch, choice: Choice, call: Call) -> Call:
     """Return `call` as it is made while the choice is for it."""
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if switch.on or choice.admits(args, kwargs):
+        if switch.on:
             # Passing on keywords where there are none would cost the making of a dict.
             return call(*args, **kwargs) if kwargs else call(*args)
+        if choice.admits(args, kwargs):
+            with timing(switch):
+                return call(*args, **kwargs)
         return choice.instead(args, kwargs)
 
     return guarded
@@ -52,12 +65,21 @@ def choose_async(switch: Switch, choice: Choice, call: Call) -> Call:
     """Return the coroutine function `call`; what comes in its place is awaited if it can be."""
 
     async def guarded(*args: Any, **kwargs: Any) -> Any:
-        if switch.on or choice.admits(args, kwargs):
+        if switch.on:
             return await (call(*args, **kwargs) if kwargs else call(*args))
+        if choice.admits(args, kwargs):
+            with timing(switch):
+                return await call(*args, **kwargs)
         answer = choice.instead(args, kwargs)
         return await answer if hasattr(answer, "__await__") else answer
 
     return guarded
+
+
+def timing(switch: Switch) -> AbstractContextManager[None]:
+    """Return what times a block, if anybody wants to know."""
+    stopwatch = switch.stopwatch
+    return _UNTIMED if stopwatch is None else stopwatch.timed()
 
 
 def choose_generator(switch: Switch, choice: Choice, call: Call) -> Call:

@@ -200,6 +200,8 @@ class Features:
             key: whose call it is.
             has_key: False: it is nobody's, and chance decides.
         """
+        if switch.stopwatch is not None:
+            switch.stopwatch.asked += 1
         share = switch.rollout * switch.capability / ALL
         if share >= ALL:
             return True
@@ -273,7 +275,8 @@ class Features:
             before = switch.shown()
             switch.publish(*_left(switch.feature, standing(switch.name), floors))
             full = switch.capability >= ALL and switch.rollout >= ALL
-            switch.on = not self._runtime.active or (full and not timed)
+            plain = full and not timed and switch.stopwatch is None
+            switch.on = not self._runtime.active or plain
             if switch.shown() != before:
                 changes.append((switch, before))
         return changes

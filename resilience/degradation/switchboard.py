@@ -13,6 +13,7 @@ from blinker import NamedSignal
 from resilience import signals
 from resilience.core.checks import text
 from resilience.core.runtime import Homed, Runtime
+from resilience.core.stopwatch import Stopwatch
 from resilience.degradation.features import Feature, percent
 from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order, said_reason
 from resilience.degradation.registry import Changes, Features, Options
@@ -191,6 +192,30 @@ class Switchboard(Homed):
             return self._left_of_unknown(name) if default is None else default
         self.features.note(switch)
         return switch.capability
+
+    # -- timing -------------------------------------------------------------------------------
+
+    def time(self, name: str) -> Stopwatch:
+        """Return what times a feature's calls from now on.
+
+        Raises:
+            ConfigurationError: no such feature, or it is timed already.
+        """
+        with self._lock:
+            switch = self.features[name]
+            if switch.stopwatch is not None:
+                raise ConfigurationError(f"feature {name!r} is dimmed already: stop that first")
+            switch.stopwatch = stopwatch = Stopwatch(self._runtime.clock)
+            news = self._publish()
+        self._tell(news)
+        return stopwatch
+
+    def time_no_more(self, name: str) -> None:
+        """Time a feature's calls no more."""
+        with self._lock:
+            self.features[name].stopwatch = None
+            news = self._publish()
+        self._tell(news)
 
     # -- ordering -----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from resilience.core.stopwatch import Stopwatch
 from resilience.degradation.features import ALL, Feature
 from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order
 
@@ -26,11 +27,13 @@ class Switch:
         why: in words; "" where nothing is to be said.
         orders: `{kind: order}` of operators.
         limits: `{who: (percent 0-100, why)}` that others set, such as a dimmer.
+        stopwatch: what times its calls, for a dimmer; None: nobody wants to know.
         until: monotonic seconds of the first end of an order on it; infinite where none ends.
     """
 
     __slots__ = (
-        "capability", "cause", "feature", "limits", "on", "orders", "rollout", "until", "why",
+        "capability", "cause", "feature", "limits", "on", "orders", "rollout",
+        "stopwatch", "until", "why",
     )  # fmt: skip
 
     def __init__(self, feature: Feature) -> None:
@@ -40,6 +43,7 @@ class Switch:
         self.cause = self.why = ""
         self.orders: dict[str, Order] = {}
         self.limits: dict[str, tuple[float, str]] = {}
+        self.stopwatch: Stopwatch | None = None
         self.until = inf
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from math import ceil, log2
 
 SLICES = 10
@@ -140,16 +141,14 @@ class Histogram:
 
         It is the middle of the bin that holds the nearest rank.
         """
-        rank = max(1, ceil(share * self.count(now)))
-        seen = 0
-        for place, (before, present) in enumerate(
-            zip(self._before.bins, self._present.bins, strict=True)
-        ):
-            seen += before + present
-            if seen >= rank:
-                middle: float = SHORTEST * 2 ** (place / STEPS_PER_DOUBLING)
-                return middle
-        return None
+        return _quantile(share, self.count(now), (self._before, self._present))
+
+    def recent(self, now: float, share: float, least: int) -> float | None:
+        """Return the same of the last one to two slices alone; None: of fewer than `least`."""
+        self._roll(now)
+        slices = [each for each in self._past[-1:] if each.index == self._present.index - 1]
+        count = sum(each.count for each in (*slices, self._present))
+        return None if count < least else _quantile(share, count, (*slices, self._present))
 
     def _roll(self, now: float) -> None:
         index = int(now // self._width)
@@ -161,6 +160,17 @@ class Histogram:
         self._present = _Slice(index)
         while self._past and self._past[0].index <= index - SLICES:
             self._before.add(self._past.pop(0), -1)
+
+
+def _quantile(share: float, count: int, slices: Sequence[_Slice]) -> float | None:
+    rank = max(1, ceil(share * count))
+    seen = 0
+    for place, counts in enumerate(zip(*(each.bins for each in slices), strict=True)):
+        seen += sum(counts)
+        if seen >= rank:
+            middle: float = SHORTEST * 2 ** (place / STEPS_PER_DOUBLING)
+            return middle
+    return None
 
 
 def bin_of(seconds: float) -> int:

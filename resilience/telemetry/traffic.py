@@ -24,7 +24,7 @@ SPAN = 30.0  # seconds
 MOST_ROUTES = 200
 _MOST_NEW = 64
 _Arrived = tuple[float, float | None]
-_Ended = tuple[float, str, float, bool]
+_Ended = tuple[float, str, float, bool, float]
 
 LEAST = 10
 """Of fewer requests no rate or quantile is told, unless it is asked for."""
@@ -38,8 +38,9 @@ class Totals(NamedTuple):
         finished: requests that were served to their end.
         failed: those of them that ended in a server error.
         shed: requests turned away.
-        seconds: time spent on those that finished, all added up.
+        seconds: time spent on those that finished since they were taken up, all added up.
         waited: time that arrived ones had waited before, where it is known, all added up.
+        timed: those of which it is known.
     """
 
     arrived: int = 0
@@ -48,6 +49,7 @@ class Totals(NamedTuple):
     shed: int = 0
     seconds: float = 0.0
     waited: float = 0.0
+    timed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Traffic:
         self._arrived = self._shed = 0
         self._finished = self._failed = 0
         self._seconds = self._waited = 0.0
+        self._timed = 0
 
     # -- counting -----------------------------------------------------------------------------
 
@@ -123,14 +126,26 @@ class Traffic:
             self._peak = max(self._peak, under_way)
         return under_way
 
-    def leave(self, route: str, seconds: float, failed: bool, now: float | None = None) -> None:
-        """Count the end of a request that was taken up; the arguments are those of `record`."""
+    def leave(
+        self,
+        route: str,
+        seconds: float,
+        failed: bool,
+        waited: float | None = None,
+        now: float | None = None,
+    ) -> None:
+        """Count the end of a request that was taken up.
+
+        Args:
+            route: as for `record`.
+            seconds: how long it took since then, >= 0.
+            failed: as for `record`.
+            waited: seconds, >= 0, that it had waited before; whoever asked waited for both.
+            now: monotonic seconds, where the caller has just read the clock.
+        """
         with self._lock:
             self._under_way -= 1
-        self._new.append((self._clock.monotonic() if now is None else now, route, seconds, failed))
-        if len(self._new) >= _MOST_NEW:
-            with self._lock:
-                self._take_in()
+        self._note(now, route, seconds, failed, waited or 0.0)
 
     def refuse(self) -> None:
         """Count that one was taken up and turned away: no failure, and no duration to speak of."""
@@ -146,7 +161,13 @@ class Traffic:
             seconds: how long it took, >= 0.
             failed: whether it ended in a server error, such as 500.
         """
-        self._new.append((self._clock.monotonic(), route, seconds, failed))
+        self._note(None, route, seconds, failed, 0.0)
+
+    def _note(
+        self, now: float | None, route: str, seconds: float, failed: bool, waited: float
+    ) -> None:
+        at = self._clock.monotonic() if now is None else now
+        self._new.append((at, route, seconds, failed, waited))
         if len(self._new) >= _MOST_NEW:
             with self._lock:
                 self._take_in()
@@ -167,13 +188,16 @@ class Traffic:
         if waited is not None:
             self._waits.record(now, waited)
             self._waited += waited
+            self._timed += 1
 
-    def _take_in_end(self, now: float, route: str, seconds: float, failed: bool) -> None:
+    def _take_in_end(
+        self, now: float, route: str, seconds: float, failed: bool, waited: float
+    ) -> None:
         self._finished += 1
         self._failed += failed
         self._seconds += seconds
-        self._whole.record(now, seconds, failed)
-        (self._routes.get(route) or self._meet(route)).record(now, seconds, failed)
+        self._whole.record(now, waited + seconds, failed)
+        (self._routes.get(route) or self._meet(route)).record(now, waited + seconds, failed)
 
     def _meet(self, route: str) -> Histogram:
         name = route or UNMATCHED
@@ -202,6 +226,8 @@ class Traffic:
     ) -> float | None:
         """Return the seconds within which a share of requests was served, to 4.5 %.
 
+        Those that are known to have waited before they were taken up count with that.
+
         Args:
             share: above 0 to 1; 0.95 for what is called p95.
             route: the template; None: of all requests.
@@ -211,6 +237,13 @@ class Traffic:
         with self._lock:
             self._take_in()
             return _quantile(self._found(route), now, share, least)
+
+    def recent_latency(self, share: float, *, least: int = LEAST) -> float | None:
+        """Return the same of the last three to six seconds alone, of all requests."""
+        now = self._clock.monotonic()
+        with self._lock:
+            self._take_in()
+            return self._whole.recent(now, share, least)
 
     def waiting(self, share: float, *, least: int = LEAST) -> float | None:
         """Return the seconds within which a share of requests was taken up; None: nobody knows."""
@@ -241,8 +274,9 @@ class Traffic:
         with self._lock:
             self._take_in()
             return Totals(
-                self._arrived, self._finished, self._failed, self._shed, self._seconds, self._waited
-            )
+                self._arrived, self._finished, self._failed, self._shed,
+                self._seconds, self._waited, self._timed,
+            )  # fmt: skip
 
     def snapshot(self) -> list[RouteSnapshot]:
         """Return all requests together, then each route, most requested first."""

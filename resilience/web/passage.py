@@ -222,7 +222,8 @@ class Passage:
         if self._refused:
             self._traffic.refuse()
         else:
-            self._traffic.leave(self.route, seconds, failed or (status or 0) >= 500, now)
+            failed = failed or (status or 0) >= 500
+            self._traffic.leave(self.route, seconds, failed, self.waited, now)
 
     def _take_up(self, connection: Any) -> None:
         load = self.system.load

@@ -60,6 +60,32 @@ def test_latency_is_the_share_asked_for(traffic: Traffic) -> None:
     assert traffic.latency(0.99, "/") == pytest.approx(2.0, rel=0.045)
 
 
+def test_waiting_counts_for_whoever_asked(traffic: Traffic) -> None:
+    """Latency is from the request's coming to its end; what the process spent on it is less."""
+    traffic.arrive(2.0)
+    traffic.leave("/", 0.5, failed=False, waited=2.0)
+
+    assert traffic.latency(0.95, "/", least=1) == pytest.approx(2.5, rel=0.045)
+    assert traffic.totals().seconds == 0.5
+
+
+def test_recent_latency_is_of_seconds(clock: ManualClock, traffic: Traffic) -> None:
+    """The slices of three seconds that the present one and the last one are."""
+    for _ in range(10):
+        traffic.record("/", 2.0, failed=False)
+    clock.advance(3)
+    for _ in range(10):
+        traffic.record("/", 0.1, failed=False)
+
+    assert traffic.recent_latency(0.95) == pytest.approx(2.0, rel=0.045)
+    clock.advance(3)
+    assert traffic.recent_latency(0.95) == pytest.approx(0.1, rel=0.045)
+    assert traffic.recent_latency(0.95, least=11) is None
+    clock.advance(3)
+    assert traffic.recent_latency(0.95) is None
+    assert traffic.latency(0.95) == pytest.approx(2.0, rel=0.045)
+
+
 def test_old_requests_are_forgotten(clock: ManualClock, traffic: Traffic) -> None:
     """After half a minute only the present counts; the totals stay."""
     for _ in range(10):
@@ -133,7 +159,7 @@ def test_arrivals_concurrency_and_waiting(clock: ManualClock, traffic: Traffic) 
 
     assert traffic.concurrency() == 1
     assert traffic.totals() == Totals(
-        arrived=3, finished=1, failed=0, shed=1, seconds=3.0, waited=2.0
+        arrived=3, finished=1, failed=0, shed=1, seconds=3.0, waited=2.0, timed=2
     )
 
 
