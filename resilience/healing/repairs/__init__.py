@@ -18,6 +18,7 @@ from resilience.healing.repairs.logs import ReopenLogs
 from resilience.healing.repairs.memory import FreeMemory
 from resilience.healing.repairs.redis import DisconnectRedis
 from resilience.healing.repairs.state import RestoreState
+from resilience.healing.repairs.threads import RestartTask, RestartThread
 from resilience.healing.repairs.workers import LeaveRotation, RecycleWorker
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "ReopenLogs",
     "ReplaceCorruptFile",
     "ResetCircuit",
+    "RestartTask",
+    "RestartThread",
     "RestoreState",
     "SwapClient",
     "back_up",
