@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import loops
 from benchmarks.peers import RESET_SECONDS, Guard, Peer, opened
 from benchmarks.rounds import Subject
-from resilience import CircuitOpenError, Source, System, signals
+from resilience import CircuitOpenError, System, signals
 from resilience.core.runtime import Runtime
 
 OURS = "resilience"
@@ -175,18 +175,44 @@ def _window_subjects(name: str, settings: dict[str, Any]) -> list[Subject]:
 
 
 def layers(_peers: Sequence[Peer]) -> Group:
-    """Compare the layers there are so far with the circuit alone."""
-    system = System()
-    stacked = system.fallback(None)(
-        system.circuit("stacked", slow_call_duration=1.0)(work),
-    )
-    chained = System().fallback(Source(work), None)(ours()(work))
-    subjects = (
-        Subject(OURS, loops.plain(ours()(work))),
-        Subject("fallback + circuit", loops.plain(stacked)),
-        Subject("fallback of 2 sources + circuit", loops.plain(chained)),
-    )
-    return Group("Layers of one guard", OURS, subjects)
+    """Compare guards of several layers with the circuit alone.
+
+    The limit in time is left out: it takes sync code to another thread, whatever is around it.
+    """
+    calls: list[tuple[str, Callable[[], Any]]] = [(OURS, ours()(work))]
+    guarded: Callable[[], Any] = ours()(work)
+    for text, decorator in _further_layers(System()):
+        guarded = decorator(guarded)
+        calls.append((text, guarded))
+    return Group("Layers of one guard", OURS, tuple(_plain(calls)))
+
+
+def layers_async(_peers: Sequence[Peer]) -> Group:
+    """Compare the same for coroutine functions, and all of it with a limit in time."""
+    calls: list[tuple[str, Callable[[], Any]]] = [(OURS, ours()(async_work))]
+    guarded: Callable[[], Any] = ours()(async_work)
+    for text, decorator in _further_layers(System()):
+        guarded = decorator(guarded)
+        calls.append((text, guarded))
+    calls.append(("and a timeout", System().timeout(60)(guarded)))
+    subjects = [Subject(name, loops.awaited(call)) for name, call in calls]
+    return Group("Layers of one guard, coroutine function", OURS, tuple(subjects))
+
+
+FIVE_LAYERS = "and a feature: five layers"
+
+
+def _further_layers(system: System) -> list[tuple[str, Guard]]:
+    return [
+        ("and a fallback", system.fallback(None)),
+        ("and a retry", system.retry(3)),
+        ("and a bulkhead", system.bulkhead(25)),
+        (FIVE_LAYERS, system.feature("bench")),
+    ]
+
+
+def _plain(calls: Sequence[tuple[str, Callable[[], Any]]]) -> list[Subject]:
+    return [Subject(name, loops.plain(call)) for name, call in calls]
 
 
 def keyed(_peers: Sequence[Peer]) -> Group:
@@ -249,6 +275,7 @@ GROUPS: dict[str, Callable[[Sequence[Peer]], Group]] = {
     "rejection": rejection,
     "window": window,
     "layers": layers,
+    "layers-async": layers_async,
     "keyed": keyed,
     "block": block,
     "threads": threads,

@@ -57,6 +57,11 @@ class Bulkhead:
     and at most ten for each place wait. A timed call that outlives its time keeps its place until
     its thread is done. Made by `system.bulkheads.get`.
 
+    Its places are a list, which a call takes one from and puts it back: neither needs the lock,
+    which is for those who wait and for changes of the limit. Who puts one back looks afterwards
+    whether it is `crowded`; who begins to wait says so first, and then looks whether there is one
+    after all. So no place lies there unseen.
+
     Args:
         name: what it is known by, to people, settings and events.
         limit: places, >= 1.
@@ -69,7 +74,7 @@ class Bulkhead:
 
     __slots__ = (
         "__weakref__",
-        "_in_use",
+        "_beyond",
         "_limit",
         "_lock",
         "_max_wait",
@@ -77,6 +82,8 @@ class Bulkhead:
         "_rejected",
         "_runtime",
         "_waiting",
+        "crowded",
+        "free",
         "name",
     )
 
@@ -90,7 +97,7 @@ class Bulkhead:
         self.after_fork()
 
     def __repr__(self) -> str:
-        return f"<Bulkhead {self.name!r} {self._in_use}/{self._limit}>"
+        return f"<Bulkhead {self.name!r} {self._in_use()}/{self._limit}>"
 
     # -- use ----------------------------------------------------------------------------------
 
@@ -162,7 +169,7 @@ class Bulkhead:
                 self.name,
                 self._limit,
                 self._max_wait,
-                self._in_use,
+                self._in_use(),
                 len(self._waiting),
                 self._rejected,
             )
@@ -181,15 +188,33 @@ class Bulkhead:
         """Put both settings in force; nobody loses a place, or its turn."""
         places, seconds = whole("limit", limit), duration("max_wait", max_wait)
         with self._lock:
-            self._limit, self._max_wait = places, seconds
+            self._max_wait = seconds
+            for _ in range(places - self._limit):
+                self._add_place()
+            for _ in range(self._limit - places):
+                self._remove_place()
             granted = self._grant()
         self._wake(granted)
+
+    def _add_place(self) -> None:
+        self._limit += 1
+        if self._beyond:
+            self._beyond -= 1
+        else:
+            self.free.append(None)
+
+    def _remove_place(self) -> None:
+        if not self.try_take():
+            self._beyond += 1
+        self._limit -= 1
 
     def after_fork(self) -> None:
         """Begin empty: those who held places, or waited, do not exist in a forked child."""
         self._lock = threading.Lock()
-        self._in_use = 0
+        self.free: list[None] = [None] * self._limit
+        self._beyond = 0  # places taken that, once put back, are none any longer
         self._waiting: deque[Waiter] = deque()
+        self.crowded = False
 
     # -- places -------------------------------------------------------------------------------
 
@@ -199,10 +224,8 @@ class Bulkhead:
         Raises:
             BulkheadFullError: there was none in time.
         """
-        with self._lock:  # as `try_take`, which would cost a call more
-            if self._in_use < self._limit:
-                self._in_use += 1
-                return
+        if self.try_take():
+            return
         seconds = self._patience()
         waiter = ThreadWaiter(self._until(seconds), self._pace)
         if not self._line_up(waiter, seconds):
@@ -212,15 +235,15 @@ class Bulkhead:
         except BaseException:
             self._step_out(waiter)
             raise
-        self._settle(waiter)
+        self._conclude(waiter)
 
     def try_take(self) -> bool:
         """Take a place if there is one; returns whether there was."""
-        with self._lock:
-            if self._in_use < self._limit:
-                self._in_use += 1
-                return True
-        return False
+        try:
+            self.free.pop()
+        except IndexError:
+            return False
+        return True
 
     async def take_async(self) -> None:
         """Take a place, as `take` does, while other tasks run."""
@@ -240,7 +263,7 @@ class Bulkhead:
         except BaseException:
             self._step_out(waiter)
             raise
-        self._settle(waiter)
+        self._conclude(waiter)
 
     def leave(self, error: BaseException | None = None) -> None:
         """Give the place back: now, or when the work that `error` carries has ended."""
@@ -252,22 +275,30 @@ class Bulkhead:
 
     def give_back(self) -> None:
         """Give the place back, now."""
+        if self._in_use() > 0:  # else it was taken before a fork, and is not of this process
+            self.free.append(None)
+        if self.crowded:
+            self.settle()
+
+    def settle(self) -> None:
+        """Give what was put back to those who wait, or take it away if there are too many."""
         with self._lock:
-            if self._in_use:  # else it was taken before a fork, and is not of this process
-                self._in_use -= 1
-            if not self._waiting:
-                return
             granted = self._grant()
         self._wake(granted)
 
+    def _in_use(self) -> int:
+        return self._limit + self._beyond - len(self.free)
+
     def _grant(self) -> list[Waiter]:
         """Give free places to those who waited longest; returns whom to wake."""
+        while self._beyond and self.try_take():
+            self._beyond -= 1
         granted = []
-        while self._waiting and self._in_use < self._limit:
+        while self._waiting and self.try_take():
             waiter = self._waiting.popleft()
             waiter.granted = True
-            self._in_use += 1
             granted.append(waiter)
+        self.crowded = bool(self._waiting or self._beyond)
         return granted
 
     def _wake(self, granted: list[Waiter]) -> None:
@@ -286,18 +317,22 @@ class Bulkhead:
         return Deadline(seconds, self._runtime.clock)
 
     def _line_up(self, waiter: Waiter, seconds: float) -> bool:
-        """Join the queue; False: there is a place after all.
+        """Join the queue; False: this call needs no place.
 
         Raises:
             BulkheadFullError: this caller may not wait, or too many do.
         """
         with self._lock:
-            if self._in_use < self._limit or not self._runtime.active:
-                self._in_use += 1
+            if not self._runtime.active:
+                self._beyond += 1
+                self.crowded = True
                 return False
             may_wait = seconds > 0.0 and len(self._waiting) < self._limit * WAITING_PER_PLACE
             if may_wait:
                 self._waiting.append(waiter)
+                self.crowded = True
+            granted = self._grant()
+        self._wake(granted)
         if not may_wait:
             self._reject()
         return True
@@ -307,15 +342,17 @@ class Bulkhead:
         with self._lock:
             if not waiter.granted:
                 self._waiting.remove(waiter)
+                self.crowded = bool(self._waiting or self._beyond)
         if waiter.granted:
             self.give_back()
 
-    def _settle(self, waiter: Waiter) -> None:
+    def _conclude(self, waiter: Waiter) -> None:
         """Keep the place that was given; without one, be turned away."""
         with self._lock:
             if waiter.granted:
                 return
             self._waiting.remove(waiter)
+            self.crowded = bool(self._waiting or self._beyond)
         self._reject()
 
     def _reject(self) -> None:

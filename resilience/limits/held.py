@@ -13,20 +13,24 @@ Call = Callable[..., Any]
 
 
 class Places(Protocol):
-    """What calls take a place of, and give it back to."""
+    """What calls take a place of, and give it back to.
+
+    Args:
+        free: the free places; taken by `pop`, and put back by `append`.
+        crowded: after a place was put back, `settle` has to be called.
+    """
+
+    free: list[None]
+    crowded: bool
 
     def take(self) -> None:
         """Take a place, or raise `BulkheadFullError`."""
 
-    def try_take(self) -> object:
-        """Take a place if there is one; true, if there was."""
-        ...
-
     async def take_async(self) -> None:
         """Take a place, or raise `BulkheadFullError`; other tasks run meanwhile."""
 
-    def give_back(self) -> None:
-        """Give the place back, now."""
+    def settle(self) -> None:
+        """See who is to have the places that were put back."""
 
     def leave(self, error: BaseException | None = None) -> None:
         """Give the place back, after a call that ended so."""
@@ -34,16 +38,25 @@ class Places(Protocol):
 
 def held_sync(places: Places, call: Call) -> Call:
     """Return `call` as it runs in a place."""
-    take, give_back = places.take, places.give_back
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        take()
+        free = places.free  # to the end, also in a child that is forked meanwhile
         try:
-            result = call(*args, **kwargs)
+            free.pop()
+        except IndexError:
+            is_full = True
+        else:
+            is_full = False
+        if is_full:  # outside of the `except`: what it raises is not to carry that error
+            places.take()
+        try:
+            result = call(*args, **kwargs) if kwargs else call(*args)
         except BaseException as error:
             places.leave(error)
             raise
-        give_back()
+        free.append(None)
+        if places.crowded:
+            places.settle()
         if type(result) is CoroutineType:
             return _finish(places, result)
         return result
@@ -72,17 +85,25 @@ async def _finish(places: Places, result: Coroutine[Any, Any, Any]) -> Any:
 
 def held_async(places: Places, call: Call) -> Call:
     """Return the coroutine function `call` as it runs in a place."""
-    try_take, give_back = places.try_take, places.give_back
 
     async def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not try_take():
+        free = places.free  # to the end, also in a child that is forked meanwhile
+        try:
+            free.pop()
+        except IndexError:
+            is_full = True
+        else:
+            is_full = False
+        if is_full:  # outside of the `except`: what it raises is not to carry that error
             await places.take_async()
         try:
-            result = await call(*args, **kwargs)
+            result = await (call(*args, **kwargs) if kwargs else call(*args))
         except BaseException as error:
             places.leave(error)
             raise
-        give_back()
+        free.append(None)
+        if places.crowded:
+            places.settle()
         return result
 
     return guarded

@@ -77,6 +77,27 @@ def test_a_rejection_is_never_tried_again(system: System, error: Rejected, on: A
     assert attempts(system, error, on=on) == 1
 
 
+def test_a_rejection_costs_little_and_counts_for_nothing(system: System) -> None:
+    """An open circuit is asked often: no text is made of its error, no call is counted."""
+
+    class Quiet(Rejected):
+        def __str__(self) -> str:
+            raise AssertionError
+
+    assert attempts(system, Quiet("x"), on=Exception) == 1
+    assert system.retries.budgets.of("tests.strategies.retried.Flaky.ask").counts(0.0) == (0, 0)
+
+
+def test_an_error_that_is_not_tried_again_is_not_read(system: System) -> None:
+    """Texts of other people's errors can be long, and slow to make."""
+
+    class WordyError(OSError):
+        def __str__(self) -> str:
+            raise AssertionError
+
+    assert attempts(system, WordyError(), on=ValueError) == 1
+
+
 @pytest.mark.parametrize("error", [Http404(), HTTPException(404), HTTPException(409)])
 def test_an_apps_own_answers_are_never_tried_again(system: System, error: Exception) -> None:
     """`abort(404)` in a view is an answer."""
