@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from resilience import (
+    CheckResult,
     Circuit,
     DeadlineExceededError,
     Feature,
@@ -407,11 +408,65 @@ class WebContract:
         """`/health` warns with 200; readiness and liveness do not see it."""
         force_open("payments", system=site.shop.system)
 
-        health, ready, live = (site.ask(path) for path in PROBE_PATHS)
+        health, live, ready = (site.ask(path) for path in PROBE_PATHS)
 
         assert (health.status, health.json) == (200, {"status": "warn"})
         assert (ready.status, ready.json) == (200, {"status": "pass"})
         assert (live.status, live.json) == (200, {"status": "pass"})
+
+    def test_a_critical_component_that_is_down_takes_the_worker_out(self, site: Site) -> None:
+        """Until it is back; the public learns no more than that, and the process lives on."""
+        shop, up = site.shop, False
+        shop.system.health.check("postgres", lambda: up, component="db", criticality="critical")
+        shop.system.tick()
+
+        health, live, ready = (site.ask(path) for path in PROBE_PATHS)
+        assert (health.status, health.json) == (503, {"status": "fail"})
+        assert (ready.status, ready.json) == (503, {"status": "fail"})
+        assert (live.status, live.json) == (200, {"status": "pass"})
+
+        up = True
+        for _ in range(2):
+            shop.clock.advance(5)
+            shop.system.tick()
+        assert site.ask("/health/ready").status == 200
+
+    def test_components_are_among_the_details(self, site: Site) -> None:
+        """Each with its score and trend, each check with what it found."""
+        shop, found = site.shop, CheckResult("warn", f"refused by {SECRET}", 7, "connections")
+        shop.system.health.check("pool", lambda: found, component="db", criticality="high")
+        for _ in range(10):
+            shop.clock.advance(5)
+            shop.system.tick()
+
+        public = site.ask("/health")
+        told = site.ask("/health", headers=OPERATOR).json
+
+        assert public.json == {"status": "warn"}
+        assert (told["status"], told["score"], told["level"]) == ("warn", 100.0, "ok")
+        db = told["components"]["db"]
+        assert (db["status"], db["score"], db["trend"]) == ("warn", 100.0, "stable")
+        assert (db["criticality"], db["since"]) == ("high", "2025-06-15T15:06:45.000Z")
+        [pool] = told["checks"]["db:pool"]
+        assert (pool["status"], pool["observedValue"], pool["observedUnit"]) == (
+            "warn",
+            7,
+            "connections",
+        )
+        assert (pool["output"], pool["time"]) == (
+            f"refused by {SECRET}",
+            "2025-06-15T15:07:30.000Z",
+        )
+
+    def test_no_check_runs_in_a_request(self, site: Site) -> None:
+        """Whoever asks, and however often."""
+        looks: list[int] = []
+        site.shop.system.health.check("it", lambda: looks.append(1))
+
+        for path in PROBE_PATHS:
+            site.ask(path, headers=OPERATOR)
+
+        assert looks == []
 
     def test_a_stopping_worker_is_not_ready(self, site: Site) -> None:
         """It is to get no new requests, and lives."""
