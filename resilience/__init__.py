@@ -64,6 +64,7 @@ circuit = system.circuit
 client = system.client
 fallback = system.fallback
 feature = system.feature
+heal = system.heal
 retry = system.retry
 timeout = system.timeout
 
@@ -176,6 +177,7 @@ __all__ = [
     "fallback",
     "feature",
     "guarded",
+    "heal",
     "http_check",
     "loop_lag_check",
     "memory_check",

@@ -11,6 +11,7 @@ from resilience.core.demand import is_made
 from resilience.core.overrides import Given
 from resilience.core.section import Section
 from resilience.degradation.settings import DegradationSettings
+from resilience.healing.settings import HealerSettings
 from resilience.health.settings import HealthSettings
 from resilience.limits.settings import LimitsSettings
 from resilience.parts import Parts
@@ -38,6 +39,7 @@ def prepared(parts: Parts, by_source: BySource) -> list[Commit]:
         *_degradation(parts, by_source),
         *_health(parts, by_source),
         *_journal(parts, by_source),
+        *_healer(parts, by_source),
     ]
 
 
@@ -95,6 +97,12 @@ def _journal(parts: Parts, by_source: BySource) -> Iterator[Commit]:
     given = _merged(by_source, JournalSettings)
     if given != JournalSettings() or is_made(parts, "journal"):
         yield parts.journal.prepare(given)
+
+
+def _healer(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, HealerSettings)
+    if given != HealerSettings() or is_made(parts, "healer"):
+        yield partial(parts.healer.configure, given)
 
 
 def _merged(by_source: BySource, kind: type[S]) -> S:

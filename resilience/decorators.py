@@ -284,8 +284,53 @@ class Decorators(Parts):
         options = Feature.of(name, given).options()
         return adding(lambda: FeatureLayer(self.degradation, name, options, otherwise))
 
+    @overload
+    def heal(self, call: F, /) -> F: ...
+    @overload
+    def heal(
+        self,
+        component: str | None = None,
+        *,
+        category: str | None = None,
+        severity: str = "medium",
+        on: Matcher = Exception,
+        ignore: Matcher = (),
+        strategy: Any = None,
+        max_wait: Seconds | None = None,
+    ) -> Decorator: ...
+    def heal(self, component: Any = None, **options: Any) -> Any:
+        """Recover what the call needs when it fails, and make the call again.
+
+        The component is recovered in the background, once for all calls that fail meanwhile;
+        they wait for it. Put it on calls that may be made twice.
+
+        Args:
+            component: what it calls, as health checks and actions name it; default: the name of
+                its circuit, else of the function.
+            options: `category` of its failures, default: found from each exception; `severity`:
+                "low", "medium", "high" or "critical"; `on` and `ignore`: which errors are
+                failures, types or a predicate; `strategy`: what is tried instead of what the
+                settings of the healer say, a name or object or a list of them; `max_wait`:
+                seconds, >= 0, that a call waits for its component, default: the healer's setting.
+
+        Raises:
+            ConfigurationError: an unknown category, severity or strategy, or a value out of range.
+            DecorationError: on a class or property, or a second time on one function.
+        """
+        from resilience.healing.layer import HealLayer
+
+        if is_target(component):
+            return decorate(component, HealLayer(self.healer, None, {}))
+        HealLayer(self.healer, component, options)
+        return adding(lambda: HealLayer(self.healer, component, options))
+
 
 # The overloads are what type checkers read; for everyone else the long one is the signature.
-_overloaded: list[Any] = [Decorators.circuit, Decorators.retry, Decorators.bulkhead]
+_overloaded: list[Any] = [
+    Decorators.circuit,
+    Decorators.retry,
+    Decorators.bulkhead,
+    Decorators.heal,
+]
 for _method in _overloaded:
     _method.__signature__ = inspect.signature(get_overloads(_method)[1])

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from resilience.circuits.registry import Circuits
     from resilience.degradation.metrics import Measures
     from resilience.degradation.service import Degradation
+    from resilience.healing.healer import Healer
+    from resilience.healing.surroundings import Surroundings
     from resilience.health.monitor import Health
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
@@ -75,6 +77,13 @@ class Parts:
         return Health(self.runtime, self.host, self._circuits_so_far)
 
     @part
+    def healer(self) -> Healer:
+        """What recovers failed components."""
+        from resilience.healing.healer import Healer
+
+        return Healer(self.runtime, self._surroundings())
+
+    @part
     def host(self) -> Host:
         """What this process and its machine have left: memory, CPU, disk, event loop."""
         from resilience.telemetry.host import SAMPLED_EVERY, Host
@@ -95,6 +104,10 @@ class Parts:
 
     def _circuits_so_far(self) -> Iterable[Circuit]:
         return self.circuits if is_made(self, "circuits") else ()
+
+    def _surroundings(self) -> Surroundings | None:
+        """Return the healer's ways to other parts; as with `_measures`, `System` joins them."""
+        return None
 
     def _measures(self) -> Measures:
         """Return what rules can look at; parts that know each other are for `System` to join."""

@@ -15,6 +15,7 @@ from resilience.core.options import Options
 from resilience.core.section import Check, Section
 from resilience.degradation.settings import DegradationSettings
 from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.healing.settings import HealerSettings
 from resilience.health.settings import HealthSettings
 from resilience.limits.deadlines import TimeoutSettings
 from resilience.limits.registry import BulkheadSettings
@@ -82,6 +83,7 @@ class WebSettings(Section):
 
 SECTIONS: dict[str, type[Section]] = {
     "degradation": DegradationSettings,
+    "healer": HealerSettings,
     "health": HealthSettings,
     "journal": JournalSettings,
     "limits": LimitsSettings,
@@ -111,6 +113,7 @@ class Settings:
         bulkheads: the same for `@bulkhead`, by its own name, else the function's.
         limits: what timeouts and bulkheads share.
         degradation: when the app steps down by itself, and what is off then.
+        healer: when and how failed components are recovered.
         health: how often to look at the components, and what to make of it.
         journal: whether and where what happens is kept.
         web: what the web integrations add.
@@ -127,6 +130,7 @@ class Settings:
     bulkheads: ByName = field(default_factory=dict)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     degradation: DegradationSettings = field(default_factory=DegradationSettings)
+    healer: HealerSettings = field(default_factory=HealerSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     web: WebSettings = field(default_factory=WebSettings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random as randomness
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from resilience.degradation.dimming import Dimming
     from resilience.degradation.metrics import Measures
     from resilience.healing.actions import ActionOptions
-    from resilience.healing.healer import Healer
     from resilience.healing.rotation import Rotation
+    from resilience.healing.surroundings import Surroundings
     from resilience.limits.load import Load
     from resilience.settings import Settings
     from resilience.telemetry.traffic import Traffic
@@ -61,13 +60,6 @@ class System(Decorators):
             self.configure(settings)
 
     # -- parts, loaded when they are first asked for ------------------------------------------
-
-    @cached_property
-    def healer(self) -> Healer:
-        """What recovers failed components."""
-        from resilience.healing.healer import Healer
-
-        return Healer(self.runtime)
 
     @part
     def load(self) -> Load:
@@ -159,6 +151,11 @@ class System(Decorators):
 
         holder = ClientHolder(factory, self.runtime, connect_errors, grace)
         return cast(C, hold(holder, self.healer, component, options))
+
+    def _surroundings(self) -> Surroundings:
+        from resilience.joints import surroundings_of
+
+        return surroundings_of(self)
 
     def _measures(self) -> Measures:
         from resilience.measures import measures_of

@@ -137,17 +137,18 @@ class Engine:
 
     def tick(self) -> None:
         """Do all that is due at the clock's time, here and now; for tests, and odd servers."""
-        self._catch_up()
+        self.catch_up()
         for duty in self.schedule.take_due(self._clock.monotonic()):
             self._executor.do_now(duty)
-        self._catch_up()
+        self.catch_up()
 
     @property
     def stands_still(self) -> bool:
         """Whether its clock is moved by hand, so that nothing happens in the background."""
         return not isinstance(self._clock, SystemClock)
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Do what `aside` has put off, here and now."""
         while self._asides:
             self._executor.errand_now(*self._asides.popleft())
 

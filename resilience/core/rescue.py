@@ -36,10 +36,26 @@ Course = Generator[Step, Any, Any]
 """The steps after one failure. It ends with the call's answer, or `GIVEN_UP`."""
 
 
+class Condition:
+    """Whether calls that return are worth telling.
+
+    Args:
+        ill: True to hear of them, by `Rescuer.returned`.
+    """
+
+    __slots__ = ("ill",)
+
+    def __init__(self) -> None:
+        self.ill = False
+
+
 class _GivenUp:
     def __repr__(self) -> str:
         return "GIVEN_UP"
 
+
+WELL: Final = Condition()
+"""The condition of what is never told of calls that return."""
 
 GIVEN_UP: Final = _GivenUp()
 """What a course returns when nothing helped: the call's own error goes on."""
@@ -49,17 +65,20 @@ class Rescuer(Protocol):
     """What decides what is done about a function's failures.
 
     Args:
-        ill: True to hear of calls that return, by `returned`.
+        condition: the same for ever.
     """
 
-    ill: bool
+    @property
+    def condition(self) -> Condition:
+        """Of what the function calls."""
+        ...
 
     def handles(self, error: Exception) -> bool:
         """Tell whether anything is to be done about this failure."""
         ...
 
-    def course(self, error: Exception, again: Call) -> Course:
-        """Return what is to be done; `again()` makes the call once more."""
+    def course(self, error: Exception, again: partial[Any]) -> Course:
+        """Return what is to be done; `again()` makes the call once more, and has its arguments."""
         ...
 
     def returned(self) -> None:
@@ -161,7 +180,7 @@ def _next(course: Course, told: Any, failure: Exception | None) -> Step:
 
 def rescue_sync(rescuer: Rescuer, call: Call) -> Call:
     """Return `call` with something done about its failures."""
-    coroutine = CoroutineType
+    coroutine, condition = CoroutineType, rescuer.condition
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -176,7 +195,7 @@ def rescue_sync(rescuer: Rescuer, call: Call) -> Call:
             return answer
         if type(result) is coroutine:
             return rescue_async(rescuer, awaiting(call, result))(*args, **kwargs)
-        if rescuer.ill:
+        if condition.ill:
             rescuer.returned()
         return result
 
@@ -185,6 +204,7 @@ def rescue_sync(rescuer: Rescuer, call: Call) -> Call:
 
 def rescue_async(rescuer: Rescuer, call: Call) -> Call:
     """Return the coroutine function `call` with something done about its failures."""
+    condition = rescuer.condition
 
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -196,7 +216,7 @@ def rescue_async(rescuer: Rescuer, call: Call) -> Call:
             if answer is GIVEN_UP:
                 raise
             return answer
-        if rescuer.ill:
+        if condition.ill:
             rescuer.returned()
         return result
 

@@ -166,6 +166,11 @@ class Action:
         with self._lock:
             self.restraint.release()
 
+    def reconsider(self) -> None:
+        """Be on again, if two runs changed nothing: what was wrong then is over."""
+        with self._lock:
+            self.restraint.reconsider()
+
     def wait(self) -> float:
         """Return the seconds, >= 0, until it may run again."""
         with self._lock:
@@ -182,18 +187,21 @@ class Action:
 
     # -- running it -----------------------------------------------------------------------------
 
-    def run(self, *, verify: Verify | None = None) -> ActionRecord:
+    def run(
+        self, *, verify: Verify | None = None, settle: Callable[[Any], Any] | None = None
+    ) -> ActionRecord:
         """Do it if it may be done now, and say how it went; never raises an `Exception`.
 
         Args:
             verify: the check after it, where the action has none of its own.
+            settle: awaits what an async action returns; default: on a loop of its own.
         """
         run = self._begin()
         if run.acts:
             try:
                 answer = self.act()
                 if isawaitable(answer):
-                    _settled(answer)
+                    (settle or _settled)(answer)
             except Exception as error:
                 run.failure = error
         return self._end(run, verify)

@@ -65,6 +65,11 @@ class Restraint:
         self._useless = 0
         self._ready_at = self._off_until = float("-inf")
 
+    def reconsider(self) -> None:
+        """Forget that runs changed nothing: what was wrong then is over."""
+        self._useless = 0
+        self._off_until = float("-inf")
+
     def wait(self, now: float) -> float:
         """Return the seconds, >= 0, until it may run again."""
         ready = max(self._ready_at, self._off_until)

@@ -17,7 +17,7 @@ from resilience.core import rescue
 from resilience.core.categories import SEVERITIES
 from resilience.core.checks import flag, function, one_of, seconds, text
 from resilience.core.classify import Matcher
-from resilience.core.rescue import GIVEN_UP, Call, Course, Do
+from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do
 from resilience.core.runtime import Runtime
 from resilience.core.trigger import Trigger
 from resilience.notify import Channels, Handler, Message, shortened
@@ -88,7 +88,7 @@ class Escalation:
             handler that is no function.
     """
 
-    ill = False
+    condition = WELL
 
     def __init__(
         self,

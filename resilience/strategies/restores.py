@@ -17,7 +17,7 @@ from resilience.core import degraded, rescue
 from resilience.core.checks import function, text
 from resilience.core.classify import Matcher
 from resilience.core.names import shown
-from resilience.core.rescue import GIVEN_UP, Call, Course, Do, Wait
+from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do, Wait
 from resilience.core.runtime import Runtime
 from resilience.core.trigger import Trigger
 from resilience.errors import ConfigurationError
@@ -64,7 +64,8 @@ class Restore:
         ConfigurationError: a value is refused.
     """
 
-    ill = False
+    recovers = True  # the component, and not only the call: the healer may do it by itself
+    condition = WELL
 
     def __init__(
         self,
@@ -98,6 +99,11 @@ class Restore:
         """Begin with nothing going on."""
         self._lock = Lock()
         self._going_on: Future[bool] | None = None
+
+    @property
+    def verifies(self) -> bool:
+        """Whether it knows by itself that what it put back is good."""
+        return self._verify is not None
 
     # -- use ----------------------------------------------------------------------------------
 
