@@ -215,6 +215,30 @@ def _plain(calls: Sequence[tuple[str, Callable[[], Any]]]) -> list[Subject]:
     return [Subject(name, loops.plain(call)) for name, call in calls]
 
 
+def heal(_peers: Sequence[Peer]) -> Group:
+    """Compare a healed function, alone and with a circuit in it, with the circuit alone."""
+    system = System()
+    subjects = (
+        Subject(OURS, loops.plain(ours()(work))),
+        Subject("heal", loops.plain(system.heal("alone")(work))),
+        Subject("heal + circuit", loops.plain(system.heal(system.circuit(
+            "healed", slow_call_duration=1.0)(work)))),
+    )  # fmt: skip
+    return Group("Healed, and well: plain function", OURS, subjects)
+
+
+def heal_async(_peers: Sequence[Peer]) -> Group:
+    """Compare the same for a coroutine function."""
+    system = System()
+    subjects = (
+        Subject(OURS, loops.awaited(ours()(async_work))),
+        Subject("heal", loops.awaited(system.heal("alone")(async_work))),
+        Subject("heal + circuit", loops.awaited(system.heal(system.circuit(
+            "healed", slow_call_duration=1.0)(async_work)))),
+    )  # fmt: skip
+    return Group("Healed, and well: coroutine function", OURS, subjects)
+
+
 def keyed(_peers: Sequence[Peer]) -> Group:
     """Compare one circuit per key with one circuit; every call has the key of 1 or of 1,000."""
     keys = cycle(range(1000))
@@ -276,6 +300,8 @@ GROUPS: dict[str, Callable[[Sequence[Peer]], Group]] = {
     "window": window,
     "layers": layers,
     "layers-async": layers_async,
+    "heal": heal,
+    "heal-async": heal_async,
     "keyed": keyed,
     "block": block,
     "threads": threads,

@@ -110,6 +110,9 @@ TARGETS = (
         ratio("window", _LARGE + _FAILS, _SMALL + _FAILS),
     ),
     Target("five layers / circuit", 3.0, "x", ratio("layers", FIVE_LAYERS, OURS)),
+    Target("heal / circuit", 1.3, "x", ratio("heal", "heal", OURS)),
+    Target("heal / circuit, async", 1.3, "x", ratio("heal-async", "heal", OURS)),
+    Target("heal + circuit / circuit", 1.3, "x", ratio("heal", "heal + circuit", OURS)),
     Target(
         f"{THREADS} threads / circuitbreaker", 1.0, "x", ratio("threads", OURS, "circuitbreaker")
     ),

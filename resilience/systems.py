@@ -75,7 +75,7 @@ class System(Decorators):
 
         return Traffic(self.runtime.clock)
 
-    @cached_property
+    @part
     def rotation(self) -> Rotation:
         """Whether this worker is to get requests, by its own judgement."""
         from resilience.healing.rotation import Rotation
