@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.calls import CLOSURE, FIVE_LAYERS, OURS, THREADS, WINDOW_CALLS, Group
+from benchmarks.features import ASKED, ON
 from benchmarks.footprint import IDLE, IMPORT, USED, Measure
 from benchmarks.rounds import Timing
 
@@ -118,6 +119,9 @@ TARGETS = (
     ),
     Target("retry, first-time success / best peer", 1.0, "x", over_best_peer("retry")),
     Target("async retry, first-time success / best peer", 1.0, "x", over_best_peer("retry-async")),
+    Target("feature that is on / try-except closure", 1.5, "x", ratio("feature", ON, CLOSURE)),
+    Target("the same, async", 1.5, "x", ratio("feature-async", ON, CLOSURE)),
+    Target("asking for one / try-except closure", 1.5, "x", ratio("feature-asked", ASKED, CLOSURE)),
     Target("idle circuit with its function", 3072, "B", measured(IDLE)),
     Target("the same after 20 calls", 3072, "B", measured(USED)),
     Target("import over wrapt and blinker", 25, "ms", measured(IMPORT)),
