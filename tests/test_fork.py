@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from resilience import System, bulkhead_of, circuit_of
+from resilience import Feature, System, bulkhead_of, circuit_of
 from resilience.events import Worker
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -155,3 +155,21 @@ def test_a_transition_is_told_by_the_process_that_made_it(system: System) -> Non
         return " ".join(told)
 
     assert in_child(act) == "circuit_closed"
+
+
+def test_a_level_goes_on_in_the_child_and_the_parents_stays() -> None:
+    """Levels and orders are inherited, the lock is not."""
+    system = System()
+    system.degradation.add(Feature("extras", off_at="minimal"))
+    system.degradation.degrade("reduced", "drill")
+
+    def deeper() -> str:
+        before = system.degradation.level
+        system.degradation.degrade("minimal", "drill")
+        return f"{before} {system.degradation.level} {system.degradation.enabled('extras')}"
+
+    with held(system.degradation._lock):
+        said = in_child(deeper)
+
+    assert said == "reduced minimal False"
+    assert (system.degradation.level, system.degradation.enabled("extras")) == ("reduced", True)

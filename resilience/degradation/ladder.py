@@ -91,7 +91,7 @@ class Ladder:
         self.level = Level.NORMAL
         self.reason = self.trigger = ""
         self.actor: str | None = None
-        self._demands: dict[str, Demand] = {}  # by trigger
+        self._demands: dict[tuple[str, Level], Demand] = {}  # by trigger and level
         self._changed_at = -inf
         self._rest = MINUTE  # seconds to stay where no rule has a say
         self._changes: deque[tuple[float, bool]] = deque(maxlen=8)  # when, and whether up
@@ -115,7 +115,7 @@ class Ladder:
 
         It goes down again, one level at a time, when the demand has ended and nothing else asks.
         """
-        self._demands[demand.trigger] = demand
+        self._demands[demand.trigger, demand.level] = demand
         if demand.level <= self.level:
             return False
         self._change(demand, now)
@@ -136,7 +136,7 @@ class Ladder:
     def _asked(self, watches: Sequence[Watch], now: float) -> list[Demand]:
         for each in list(self._demands.values()):
             if each.until <= now:
-                del self._demands[each.trigger]
+                del self._demands[each.trigger, each.level]
         asking = (each for each in watches if each.asks(now))
         by_rules = [Demand(each.rule.leads_to, each.say(), RULE, inf) for each in asking]
         return [*by_rules, *self._demands.values()]

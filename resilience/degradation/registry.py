@@ -14,7 +14,7 @@ from resilience.core.runtime import Runtime
 from resilience.degradation.features import ALL, Feature
 from resilience.degradation.levels import Level
 from resilience.degradation.orders import Order
-from resilience.degradation.switches import Switch, place_of
+from resilience.degradation.switches import Shown, Switch, place_of
 from resilience.errors import ConfigurationError
 
 log = logging.getLogger("resilience")
@@ -22,8 +22,8 @@ log = logging.getLogger("resilience")
 KIND = "feature"
 
 Options = Mapping[str, Any]
-Changes = list[tuple[Switch, tuple[float, float, str]]]
-"""The switches that changed, with what each showed before."""
+Changes = list[tuple[Switch, Shown]]
+"""The switches that changed, with what was told of each before."""
 
 MOST_COMPLAINTS = 100
 """Names of unknown features, or of broken keys, that are logged; made-up ones could be endless."""
@@ -272,13 +272,13 @@ class Features:
         """
         changes: Changes = []
         for switch in self._switches.values():
-            before = switch.shown()
             switch.publish(*_left(switch.feature, standing(switch.name), floors))
             full = switch.capability >= ALL and switch.rollout >= ALL
             plain = full and not timed and switch.stopwatch is None
             switch.on = not self._runtime.active or plain
-            if switch.shown() != before:
-                changes.append((switch, before))
+            told = switch.news()
+            if told is not None:
+                changes.append((switch, told))
         return changes
 
 

@@ -32,6 +32,9 @@ from resilience.errors import ConfigurationError
 MANUAL = "manual"
 """The trigger of what a person does: it forces the level."""
 
+HEALER = "healer"
+"""The trigger of a component that could not be recovered."""
+
 APP = "app"
 """The component of events about the level of the whole app."""
 
@@ -132,7 +135,7 @@ class Degradation(Switchboard):
         self._tell(news)
 
     def step_down(
-        self, reason: str, trigger: str = "healer", at_most: Level | str = Level.MINIMAL
+        self, reason: str, trigger: str = HEALER, at_most: Level | str = Level.MINIMAL
     ) -> Level:
         """Go one level deeper than now, but not beyond `at_most`; for recoveries that failed.
 

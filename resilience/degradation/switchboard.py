@@ -19,7 +19,7 @@ from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order, said_re
 from resilience.degradation.registry import Changes, Features, Options
 from resilience.degradation.settings import DegradationSettings
 from resilience.degradation.states import FeatureState, state_of
-from resilience.degradation.switches import Switch
+from resilience.degradation.switches import Shown, Switch
 from resilience.errors import ConfigurationError
 from resilience.events import Event
 
@@ -356,9 +356,7 @@ class Switchboard(Homed):
         ]
 
 
-def _change(
-    switch: Switch, before: tuple[float, float, str], because: Order | None
-) -> dict[str, Any]:
+def _change(switch: Switch, before: Shown, because: Order | None) -> dict[str, Any]:
     """Return what an event tells of a change: how much is left of the feature, and why."""
     capability, rollout, _ = before
     return {

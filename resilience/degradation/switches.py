@@ -11,6 +11,12 @@ from resilience.degradation.orders import ENABLED, KILL, ROLLOUT, Order
 KILLED, BY_OPERATOR, DISABLED, BY_LEVEL, BY_RULE = "killed", "operator", "disabled", "level", "rule"
 """Why a feature is less than all of it; whoever limits one is a cause by name."""
 
+Shown = tuple[float, float, str]
+"""What events tell of a feature: capability, rollout and cause."""
+
+STEP = 10.0
+"""Percent that a limit moves before it is told again."""
+
 
 class Switch:
     """What is in force for one feature.
@@ -32,7 +38,7 @@ class Switch:
     """
 
     __slots__ = (
-        "capability", "cause", "feature", "limits", "on", "orders", "rollout",
+        "_told", "capability", "cause", "feature", "limits", "on", "orders", "rollout",
         "stopwatch", "until", "why",
     )  # fmt: skip
 
@@ -45,6 +51,7 @@ class Switch:
         self.limits: dict[str, tuple[float, str]] = {}
         self.stopwatch: Stopwatch | None = None
         self.until = inf
+        self._told: Shown | None = None
 
     @property
     def name(self) -> str:
@@ -61,9 +68,27 @@ class Switch:
         """Whether it is less than its settings say: by level, rule, limit or an operator."""
         return self.cause not in {"", DISABLED}
 
-    def shown(self) -> tuple[float, float, str]:
-        """Return what an event is worth: capability, rollout and cause."""
-        return self.capability, self.rollout, self.cause
+    def news(self) -> Shown | None:
+        """Return what was told last, if what is in force now is worth telling; it counts as told.
+
+        A limit that follows its measure up and down is told in steps, and where it begins and
+        ends.
+        """
+        before, now = self._told, (self.capability, self.rollout, self.cause)
+        if before is None:  # it is new: there is nothing it changed from
+            self._told = now
+            return None
+        is_drift = (
+            before[1:] == now[1:]
+            and now[2] in self.limits
+            and 0 < now[0] < ALL
+            and 0 < before[0] < ALL
+            and abs(now[0] - before[0]) < STEP
+        )
+        if now == before or is_drift:
+            return None
+        self._told = now
+        return before
 
     def drop_ended(self, now: float) -> None:
         """Forget the orders whose time is up."""

@@ -7,7 +7,8 @@ from typing import Any
 from resilience.core.demand import is_made
 from resilience.degradation.controller import RuleState
 from resilience.degradation.orders import Order
-from resilience.degradation.states import FeatureState
+from resilience.degradation.service import HEALER
+from resilience.degradation.states import DegradationState, FeatureState
 from resilience.systems import System
 from resilience.web.times import timestamp
 
@@ -25,7 +26,7 @@ def degradation(system: System, *, detailed: bool) -> Payload:
     told: Payload = {
         "level": str(state.level),
         "since": timestamp(state.since),
-        "reason": state.reason,
+        "reason": state.reason if detailed else _public_reason(state),
         "trigger": state.trigger,
         "ends": _when(state.ends),
         "features": [_feature(each, detailed=detailed) for each in state.features],
@@ -50,6 +51,11 @@ def inactive_rules(system: System) -> dict[str, Payload]:
         for each in system.degradation.rules
         if each.error
     }
+
+
+def _public_reason(state: DegradationState) -> str | None:
+    """Return the reason as everybody may see it: the healer's holds texts of exceptions."""
+    return "a component could not be recovered" if state.trigger == HEALER else state.reason
 
 
 def _feature(feature: FeatureState, *, detailed: bool) -> Payload:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience import ConfigurationError, Feature, FeatureState, Level, System
+from resilience import ConfigurationError, Event, Feature, FeatureState, Level, System
 from resilience.core import degraded
 from resilience.degradation.switches import place_of
 from resilience.testing import ManualClock
@@ -303,3 +303,23 @@ def test_limits_out_of_range_are_refused(system: System) -> None:
     with pytest.raises(ConfigurationError, match="give a Feature"):
         system.degradation.add("search")  # type: ignore[arg-type]
     assert system.degradation.capability("search") == 100
+
+
+def test_a_limit_that_drifts_is_told_in_steps(system: System, events: list[Event]) -> None:
+    """Of ten percent, and where it begins and ends; a dimmer moves twice a second."""
+    system.degradation.add(Feature("it"))
+
+    for left in (95, 90, 88, 86, 84, 75, 79, 84, 86, 10, 1, 0, 2, 60, 100):
+        system.degradation.limit("it", left, by="dimmer")
+    system.degradation.limit("it", None, by="dimmer")
+
+    told = [each.data["capability"] for each in events if each.type == "feature_changed"]
+    assert told == [95, 84, 10, 0, 2, 60, 100]
+
+
+def test_a_new_feature_is_no_change(system: System, events: list[Event]) -> None:
+    """Also where it is off from the beginning."""
+    system.degradation.add(Feature("off", enabled=False))
+    system.degradation.add(Feature("part", rollout=20))
+
+    assert events == []

@@ -109,3 +109,35 @@ def test_features_go_off_lowest_priority_first(system: System) -> None:
     assert off[Level.REDUCED] == {"10", "29"}
     assert off[Level.MINIMAL] == off[Level.REDUCED] | {"30", "59"}
     assert off[Level.EMERGENCY] == off[Level.MINIMAL] | {"60", "89"}
+
+
+def test_a_milder_demand_does_not_end_a_deeper_one(system: System, clock: ManualClock) -> None:
+    """Of the same trigger: two components may be ill at once."""
+    system.degradation.degrade("minimal", "database", trigger="healer", for_=100)
+    system.degradation.degrade("reduced", "mail", trigger="healer", for_=300)
+
+    for _ in range(99):
+        clock.advance(1)
+        system.tick()
+    assert system.degradation.level == "minimal"
+    for _ in range(150):
+        clock.advance(1)
+        system.tick()
+    assert system.degradation.level == "reduced"
+
+
+def test_step_down_goes_one_level_deeper(system: System) -> None:
+    """But not beyond a level that is given."""
+    found = [str(system.degradation.step_down("no answer")) for _ in range(3)]
+    found.append(str(system.degradation.step_down("no answer", at_most="emergency")))
+
+    assert found == ["reduced", "minimal", "minimal", "emergency"]
+
+
+@pytest.mark.parametrize("level", ["normal", "bad"])
+def test_nobody_but_a_person_asks_for_normal(system: System, level: str) -> None:
+    """By hand it forces normal; others have `recover`."""
+    with pytest.raises(ConfigurationError, match="give one of"):
+        system.degradation.degrade(level, "all is well", trigger="healer")
+    system.degradation.degrade("normal", "stay there", for_=5)
+    assert system.degradation.state().ends is not None

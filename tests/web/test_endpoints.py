@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from resilience import System
+from resilience import Feature, Rule, System
 from resilience.settings import WebSettings
 from resilience.testing import ManualClock
 from resilience.web.answers import Answer
@@ -128,3 +128,60 @@ def test_reading_health_changes_nothing(system: System) -> None:
     get(system, "/health", actor="ops")
 
     assert before == circuit.snapshot()
+
+
+def test_a_rule_whose_metric_fails_is_a_warning(system: System) -> None:
+    """Why is for those allowed: it may hold what nobody else may see."""
+
+    def queue() -> float:
+        raise ConnectionError("no queue at 10.0.0.7")
+
+    system.degradation.metric("queue", queue)
+    system.degradation.rule(Rule("queue", ">", 5, "reduced"))
+    before = json.loads(get(system, "/health").body)
+    system.tick()
+
+    public, full = (json.loads(get(system, "/health", actor=actor).body) for actor in (None, "ops"))
+    [check] = full["checks"]["rule:queue > 5"]
+    assert (before, public) == ({"status": "pass"}, {"status": "warn"})
+    assert (check["status"], check["observedValue"]) == ("warn", "inactive")
+    assert check["output"] == "ConnectionError: no queue at 10.0.0.7"
+    assert json.loads(get(system, "/health/ready").body) == {"status": "pass"}
+
+
+def test_what_the_healer_says_is_for_those_allowed(system: System) -> None:
+    """It holds the text of an exception."""
+    system.degradation.degrade("reduced", "OSError: hunter2@10.0.0.7", trigger="healer")
+
+    public, full = (
+        json.loads(get(system, "/degradation", actor=actor).body) for actor in (None, "ops")
+    )
+
+    assert public["reason"] == "a component could not be recovered"
+    assert (public["level"], public["trigger"]) == ("reduced", "healer")
+    assert full["reason"] == "OSError: hunter2@10.0.0.7"
+
+
+def test_degradation_in_full_has_rules_and_orders(system: System) -> None:
+    """What each rule sees, and who ordered what until when."""
+    system.degradation.metric("queue", lambda: 3)
+    system.degradation.add(Feature("search"))
+    system.degradation.rule(Rule("queue", ">", 5, "reduced", features=("search",)))
+    system.degradation.disable("search", "slow", "ann", for_=60)
+    system.tick()
+
+    full = json.loads(get(system, "/degradation", actor="ops").body)
+
+    assert full["rules"] == [
+        {
+            "rule": "queue > 5",
+            "level": "reduced",
+            "features": ["search"],
+            "value": 3.0,
+            "error": None,
+        }
+    ]
+    [search] = full["features"]
+    assert (search["cause"], search["reason"], search["rollout"]) == ("operator", "slow", 100)
+    assert search["orders"]["enabled"]["actor"] == "ann"
+    assert search["orders"]["enabled"]["ends"].endswith("Z")
