@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from resilience.degradation.ladder import Demand, Ladder, Watch
+from resilience.degradation.levels import Level
 from resilience.degradation.metrics import Measures, Metrics
 from resilience.degradation.rules import Rule
 
@@ -84,6 +85,10 @@ class Controller:
         for ladder in (self.app, *self._features.values()):
             ladder.reset(self._watches)
             ladder.say(reason, trigger, actor)
+
+    def is_below(self, level: Level) -> bool:
+        """Tell whether rules ask for more than `level`, of the app or of some feature."""
+        return any(each.level > level for each in (self.app, *self._features.values()))
 
     def ladder_of(self, feature: str) -> Ladder | None:
         """Return the ladder that rules about this feature move."""

@@ -187,8 +187,9 @@ class Features:
 
     def orders(self) -> dict[str, dict[str, Order]]:
         """Return all orders in force, `{feature: {kind: order}}`."""
-        known = {each.name: dict(each.orders) for each in self if each.orders}
-        return {**self._orders, **known}
+        known = {each.name: each.orders for each in self}
+        every = {**self._orders, **known}
+        return {name: dict(orders) for name, orders in every.items() if orders}
 
     # -- evaluating ---------------------------------------------------------------------------
 
@@ -256,6 +257,9 @@ class Features:
 
     def drop_ended(self, now: float) -> float:
         """Forget orders whose time is up; return when the next one ends, in monotonic seconds."""
+        for orders in self._orders.values():
+            for kind in [kind for kind, order in orders.items() if order.until <= now]:
+                del orders[kind]
         for switch in self._switches.values():
             switch.drop_ended(now)
         return min((each.until for each in self._switches.values()), default=inf)
@@ -268,13 +272,14 @@ class Features:
         Args:
             standing: tells by name which level counts for a feature.
             floors: `{level: priority}` below which features are off.
-            timed: True while some order ends by itself, so that calls have to look at the clock.
+            timed: True while more may go off when some order ends: calls look at the clock then.
         """
         changes: Changes = []
         for switch in self._switches.values():
             switch.publish(*_left(switch.feature, standing(switch.name), floors))
             full = switch.capability >= ALL and switch.rollout >= ALL
-            plain = full and not timed and switch.stopwatch is None
+            timed_itself = timed or switch.until < inf
+            plain = full and not timed_itself and switch.stopwatch is None
             switch.on = not self._runtime.active or plain
             told = switch.news()
             if told is not None:

@@ -321,7 +321,7 @@ class Degradation(Switchboard):
         before, self._shown = self._shown, self._now_shown()
         ends = self.features.drop_ended(now)
         self._until = ends if self._order is None else min(ends, self._order.until)
-        timed = self._until < inf
+        timed = self._order is not None and self._controller.is_below(self._shown.level)
         changes = self.features.publish(self._standing, self._settings.levels, timed=timed)
         news: News = []
         if before.level is not self._shown.level:

@@ -273,3 +273,31 @@ def test_a_failing_receiver_hurts_nobody(system: System, it: str) -> None:
 
     assert system.degradation.level == "normal"
     assert seen[0] == "reduced"
+
+
+def test_what_is_on_stays_as_fast_while_a_level_is_forced(system: System, it: str) -> None:
+    """Only where more may go off at its end does a call look at the clock."""
+    system.degradation.add(Feature("kept", priority=100))
+    switch = system.degradation.features["kept"]
+
+    system.degradation.degrade("reduced", "drill", for_=60)
+    assert switch.on
+    system.degradation.degrade("minimal", "asked", trigger="healer", for_=100)
+    assert not switch.on
+    system.degradation.recover()
+    assert switch.on
+    system.degradation.enable("kept", for_=5)
+    assert not switch.on
+
+
+def test_a_forced_normal_ends_also_for_calls_that_nothing_else_wakes(
+    system: System, clock: ManualClock
+) -> None:
+    """A deeper level is below it: calls see it at once, without any background."""
+    call = system.feature("extras", otherwise="off", off_at="minimal")("".upper)
+    system.degradation.degrade("minimal", "asked", trigger="healer", for_=100)
+    system.degradation.degrade("normal", "stay up", for_=10)
+
+    assert call() == ""
+    clock.advance(10)
+    assert call() == "off"
