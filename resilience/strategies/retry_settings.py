@@ -62,7 +62,8 @@ class RetrySettings(Options):
         ignore: errors after which it is not; beats `on`.
         on_result: predicate of what was returned: True makes the call again. The last result is
             returned, whatever it is; responses before it are closed.
-        timeout: seconds, > 0, for all attempts and waits together; None: no limit of its own.
+        timeout: seconds, > 0, for all attempts and waits together; None: no limit of its own. No
+            wait begins that would end later; to cut off an attempt that runs is for `@timeout`.
         backoff: "constant", "linear", "exponential", "fibonacci" or "decorrelated"; a function
             of the number of failed attempts that returns seconds; or seconds in turn. Negative
             seconds, or no more of them, end the attempts.
