@@ -185,10 +185,6 @@ class Health:
         with self._lock:
             return self._overview.critical_down(self._clock.monotonic())
 
-    def circuits(self) -> tuple[int, int]:
-        """Return how many circuits there are, and how many of them refuse calls."""
-        return self._overview.circuits()
-
     def flapping(self, component: str) -> bool:
         """Tell whether a component changes too often to be believed; False if there is none."""
         with self._lock:

@@ -107,7 +107,8 @@ class Overview:
 
     def report(self, now: float, at: float) -> HealthReport:
         """Return how everything is."""
-        components = self._health(now)
+        circuits, refusing = self.circuits()
+        components = self._health(now, circuits, refusing)
         score = self._score(components, now)
         status = self._status(components, now)
         judged = status is Status.FAIL or all(each.judged for each in self.components.values())
@@ -118,11 +119,13 @@ class Overview:
             trend=self._trend,
             at=at,
             components=components,
+            circuits=circuits,
+            refusing=refusing,
         )
 
     def score(self, now: float) -> float:
         """Return the score of the whole, 0-100."""
-        return self._score(self._health(now), now)
+        return self._score(self._health(now, *self.circuits()), now)
 
     def critical_down(self, now: float) -> list[str]:
         """Return the names of the critical components that are down."""
@@ -137,9 +140,8 @@ class Overview:
         states = [circuit.state for circuit in self._circuits()]
         return len(states), sum(state in REFUSING for state in states)
 
-    def _health(self, now: float) -> dict[str, ComponentHealth]:
+    def _health(self, now: float, circuits: int, refusing: int) -> dict[str, ComponentHealth]:
         found = {name: each.health(now) for name, each in self.components.items()}
-        circuits, refusing = self.circuits()
         if circuits:
             together = self._together.health(circuits, refusing, self._thresholds)
             found[CircuitsTogether.name] = together
@@ -205,7 +207,7 @@ class Overview:
         report = self.report(now, at)
         self._scores.add(now, report.score)
         self._trend = trend_of(self._scores.samples, LEAST_CHANGE)
-        self._together.sample(now, *self.circuits())
+        self._together.sample(now, report.circuits, report.refusing)
         self.snapshots.append(Snapshot(at, now, report.status, report.score))
         while self.snapshots[0].monotonic < now - self._settings.retention:
             self.snapshots.popleft()

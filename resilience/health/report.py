@@ -107,6 +107,8 @@ class HealthReport:
         trend: where the score goes; None below ten samples.
         at: when this was, wall-clock seconds since 1970-01-01 UTC.
         components: `{name: its health}`, in the order they were registered.
+        circuits: how many circuits there are.
+        refusing: how many of them refuse calls, or most of them.
     """
 
     status: Status
@@ -115,3 +117,5 @@ class HealthReport:
     trend: Trend | None
     at: float
     components: Mapping[str, ComponentHealth]
+    circuits: int
+    refusing: int
