@@ -14,6 +14,7 @@ from flask import Flask, Request, current_app
 
 from flask_shop import freshness, pages, problems
 from flask_shop.upstream import CLIENT
+from resilience import system
 from resilience.testing import inactive
 from resilience_flask import Resilience
 from storefront import STATIC, TEMPLATES
@@ -23,7 +24,12 @@ log = logging.getLogger("flask_shop")
 BASELINE = "shop_baseline"
 """Where the app keeps what switches the guards on again, if `SHOP_BASELINE` switched them off."""
 
-_FROM_ENVIRONMENT = ("UPSTREAM_URL", "UPSTREAM_TIMEOUT", "SHOP_HEALTH_TOKEN", "SHOP_BASELINE")
+DIMMER = "shop_dimmer"
+"""Where the app keeps its dimmer, if `SHOP_TARGET` asked for one."""
+
+_FROM_ENVIRONMENT = (
+    "UPSTREAM_URL", "UPSTREAM_TIMEOUT", "SHOP_HEALTH_TOKEN", "SHOP_BASELINE", "SHOP_TARGET",
+)  # fmt: skip
 
 
 class ShopConfigurationError(RuntimeError):
@@ -36,7 +42,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Args:
         config: over the environment: `UPSTREAM_URL` (required), `UPSTREAM_TIMEOUT` (seconds,
             0.01 to 60, default 0.3), `SHOP_HEALTH_TOKEN` (whoever sends it as a bearer token sees
-            the details of `/health`), `SHOP_BASELINE` ("1": all guards off, for comparison).
+            the details of `/health`), `SHOP_BASELINE` ("1": all guards off, for comparison),
+            `SHOP_TARGET` (seconds, 0.01 to 60, within which 95 % of requests are to be served:
+            recommendations are left out as far as that takes; default: nobody cares).
 
     Raises:
         ShopConfigurationError: one of them is missing or wrong.
@@ -49,6 +57,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     freshness.watch(app)
     problems.register(app)
     app.register_blueprint(pages.blueprint)
+    if app.config.get("SHOP_TARGET"):
+        target = _seconds("SHOP_TARGET", app.config["SHOP_TARGET"])
+        app.extensions[DIMMER] = system.dim("recommendations", target)
     if str(app.config.get("SHOP_BASELINE", "0")) == "1":
         _switch_guards_off(app)
     return app
@@ -63,16 +74,17 @@ def _client(config: Mapping[str, Any]) -> httpx2.Client:
             "recommendations and payments, such as http://127.0.0.1:8001"
         )
     # One client for the whole process: its connections are kept and shared by all threads.
-    return httpx2.Client(base_url=url, timeout=_timeout(config["UPSTREAM_TIMEOUT"]))
+    timeout = _seconds("UPSTREAM_TIMEOUT", config["UPSTREAM_TIMEOUT"])
+    return httpx2.Client(base_url=url, timeout=timeout)
 
 
-def _timeout(given: Any) -> float:
+def _seconds(name: str, given: Any) -> float:
     try:
         seconds = float(given)
     except (TypeError, ValueError):
         seconds = 0.0
     if not 0.01 <= seconds <= 60:
-        raise ShopConfigurationError(f"UPSTREAM_TIMEOUT is {given!r}: give seconds, 0.01 to 60")
+        raise ShopConfigurationError(f"{name} is {given!r}: give seconds, 0.01 to 60")
     return seconds
 
 

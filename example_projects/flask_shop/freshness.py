@@ -9,7 +9,7 @@ from flask import Flask, g, has_request_context
 
 from resilience import Event, signals
 
-FRESH, STALE, FALLBACK = "fresh", "stale", "fallback"
+FRESH, STALE, FALLBACK, OFF = "fresh", "stale", "fallback", "off"
 
 
 def watch(app: Flask) -> None:
@@ -20,9 +20,14 @@ def watch(app: Flask) -> None:
 
 
 def of(part: str) -> str:
-    """Return how fresh the answer of a circuit was in this request: fresh, stale or fallback."""
+    """Return how fresh a part of the answer is: fresh, stale, fallback, or off: left out."""
     noted: dict[str, str] = g.stood_in_for
     return noted.get(part, FRESH)
+
+
+def leave_out(part: str) -> None:
+    """Note that a part is left out of the present request's answer."""
+    g.stood_in_for[part] = OFF
 
 
 def _begin() -> None:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.datastructures import MIMEAccept
 
 from flask_shop import freshness, upstream
-from resilience import CircuitState, system
+from resilience import CircuitState, critical, sheddable, system
 from storefront.products import Product, on_sale
 
 blueprint = Blueprint("shop", __name__)
@@ -53,7 +53,17 @@ def shop(user: str) -> Response:
     )  # fmt: skip
 
 
+@blueprint.get("/api/recommendations/<user>")
+@sheddable
+def recommended(user: str) -> Response:
+    """Return what a user may like; nobody waits for it, so it is the first to be turned away."""
+    skus = upstream.recommendations(_known(user))
+    part = {"recommendations": freshness.of("recommendations")}
+    return jsonify(user=user, recommendations=skus, freshness=part)
+
+
 @blueprint.post("/orders")
+@critical
 def order() -> tuple[str | Response, int]:
     """Take an order of one product and pay it.
 

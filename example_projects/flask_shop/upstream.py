@@ -5,7 +5,8 @@ from typing import Any
 import httpx2
 from flask import current_app
 
-from resilience import circuit, fallback
+from flask_shop import freshness
+from resilience import circuit, fallback, feature
 from storefront.watch import QUICK, is_our_mistake
 
 CLIENT = "upstream"
@@ -21,7 +22,14 @@ def prices() -> dict[str, int]:
     return found
 
 
-# A page without recommendations is a page; slow ones are no better than none.
+def _left_out(user: str) -> list[str]:
+    freshness.leave_out("recommendations")
+    return []
+
+
+# A page without recommendations is a page; slow ones are no better than none. When there is no
+# time for all, they are what is left out.
+@feature("recommendations", otherwise=_left_out, priority=20)
 @fallback([])
 @circuit("recommendations", slow_call_duration=0.2, ignore=is_our_mistake, **QUICK)
 def recommendations(user: str) -> list[str]:

@@ -10,7 +10,7 @@ from fastapi import Depends
 
 from resilience import Event, signals
 
-FRESH, STALE, FALLBACK = "fresh", "stale", "fallback"
+FRESH, STALE, FALLBACK, OFF = "fresh", "stale", "fallback", "off"
 
 
 class Freshness:
@@ -20,13 +20,17 @@ class Freshness:
         self._stood_in_for: dict[str, str] = {}
 
     def of(self, part: str) -> str:
-        """Return how fresh the answer of a circuit was: fresh, stale or fallback."""
+        """Return how fresh a part of the answer is: fresh, stale, fallback, or off: left out."""
         return self._stood_in_for.get(part, FRESH)
 
     def note(self, event: Event) -> None:
         """Hear that something was stood in for."""
         stale = event.data["source"] == "stale"
         self._stood_in_for[event.component] = STALE if stale else FALLBACK
+
+    def leave_out(self, part: str) -> None:
+        """Note that a part is left out."""
+        self._stood_in_for[part] = OFF
 
 
 _current: ContextVar[Freshness] = ContextVar("freshness")
@@ -42,6 +46,12 @@ async def _begin() -> Freshness:
 def _note(_: Any, event: Event) -> None:
     if (freshness := _current.get(None)) is not None:
         freshness.note(event)
+
+
+def leave_out(part: str) -> None:
+    """Note that a part is left out of the present request's answer."""
+    if (freshness := _current.get(None)) is not None:
+        freshness.leave_out(part)
 
 
 signals.fallback_used.connect(_note)  # told within the very call that was answered

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from resilience import CircuitState, System
+from resilience import CircuitState, System, critical, sheddable
 from resilience_starlette.dependencies import AppSystem
 from starlette_shop.freshness import Fresh
 from starlette_shop.upstream import AppUpstream, Upstream
@@ -67,7 +67,17 @@ async def shop(user: str, upstream: AppUpstream, freshness: Fresh) -> dict[str, 
     }  # fmt: skip
 
 
+@router.get("/api/recommendations/{user}")
+@sheddable
+async def recommended(user: str, upstream: AppUpstream, freshness: Fresh) -> dict[str, Any]:
+    """Return what a user may like; nobody waits for it, so it is the first to be turned away."""
+    skus = await upstream.recommendations(_known(user))
+    part = {"recommendations": freshness.of("recommendations")}
+    return {"user": user, "recommendations": skus, "freshness": part}
+
+
 @router.post("/orders", status_code=201)
+@critical
 async def order(request: Request, upstream: AppUpstream) -> Response:
     """Take an order of one product and pay it; a form, or a JSON object with `sku` and `order`.
 

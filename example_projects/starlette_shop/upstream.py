@@ -5,8 +5,14 @@ from typing import Annotated, Any
 import httpx2
 from fastapi import Depends, Request
 
-from resilience import circuit, fallback
+from resilience import circuit, fallback, feature
+from starlette_shop import freshness
 from storefront.watch import QUICK, is_our_mistake
+
+
+def _left_out(upstream: "Upstream", user: str) -> list[str]:
+    freshness.leave_out("recommendations")
+    return []
 
 
 class Upstream:
@@ -27,7 +33,9 @@ class Upstream:
         found: dict[str, int] = await self._answer("GET", "/prices")
         return found
 
-    # A page without recommendations is a page; slow ones are no better than none.
+    # A page without recommendations is a page; slow ones are no better than none. When there is no
+    # time for all, they are what is left out.
+    @feature("recommendations", otherwise=_left_out, priority=20)
     @fallback([])
     @circuit("recommendations", slow_call_duration=0.2, ignore=is_our_mistake, **QUICK)
     async def recommendations(self, user: str) -> list[str]:

@@ -170,6 +170,7 @@ class Passage:
         return (
             self._traffic is not None
             and web.shedding
+            and system.runtime.active
             and (
                 system.degradation.level is not Level.NORMAL
                 or (waited is not None and waited > EMPTY)

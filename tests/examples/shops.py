@@ -69,6 +69,7 @@ class Shop(ABC):
         """Let the shops of this kind that are made from now on be guarded by `system`."""
         patch.setattr("resilience.circuit", system.circuit)
         patch.setattr("resilience.fallback", system.fallback)
+        patch.setattr("resilience.feature", system.feature)
         importlib.reload(cls.upstream_module)
 
     @abstractmethod

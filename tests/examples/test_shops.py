@@ -151,6 +151,29 @@ def test_recommendations_may_be_missing(shop: Shop) -> None:
     )
 
 
+def test_recommendations_go_off_by_level(own: System, shop: Shop) -> None:
+    """They are what a shop can do without; the page says so in its own words."""
+    own.degradation.degrade("reduced", "many visitors")
+
+    page, told = shop.get("/", accept=BROWSER), document(shop.get("/api/shop/ann"))
+
+    assert (page.status_code, page.headers["X-Degraded"]) == (200, "recommendations=off")
+    assert "There is much to do in the shop" in page.text
+    assert (told["recommendations"], told["freshness"]["recommendations"]) == ([], "off")
+    assert shop.calls("/recommendations") == 0
+
+
+def test_orders_are_taken_whatever_is_turned_away(own: System, shop: Shop) -> None:
+    """What only decorates goes first, what sells never."""
+    assert document(shop.get("/api/recommendations/ann"))["recommendations"]
+
+    own.degradation.degrade("emergency", "far too many visitors")
+
+    assert shop.get("/api/recommendations/ann").status_code == 503
+    assert shop.get("/api/prices").status_code == 200
+    assert shop.buy().status_code == 201
+
+
 def test_three_failures_are_enough(shop: Shop) -> None:
     """The fourth page, and all after it, spare the upstream."""
     shop.get("/")
