@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from resilience.demo.frameworks import FRAMEWORKS
-from resilience.demo.plan import DemoError, Plan
+from resilience.demo.plan import ACTS, DemoError, Plan
 
 NEEDED = ("gunicorn", "httpx2", "rich")
 EXTRA = "pip install 'resilience-web[demo]'"
@@ -22,6 +22,7 @@ Examples:
   resilience demo --baseline          the same shop without resilience beside it
   resilience demo --framework starlette
   resilience demo --json | jq .       one JSON object, for programs
+  resilience demo --acts rush         only more visitors than can be served
   resilience demo --serve --port 8000 keep it running, and break it yourself
   resilience demo --duration 10 --rate 80
 """
@@ -42,6 +43,26 @@ class _Number(click.FloatRange):
         return number
 
 
+class _Acts(click.ParamType[tuple[str, ...]]):
+    """Names of acts, with commas between them."""
+
+    name = "NAME,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the acts in the order they are played in, or refuse one by its name."""
+        if isinstance(value, tuple):
+            return value
+        names = [each.strip() for each in str(value).split(",") if each.strip()]
+        for name in names:
+            if name not in ACTS:
+                self.fail(f"{name!r} is none of {', '.join(ACTS)}", param, ctx)
+        if not names:
+            self.fail(f"give one of {', '.join(ACTS)}", param, ctx)
+        return tuple(act for act in ACTS if act in names)
+
+
 @click.command(epilog=_EXAMPLES)
 @click.option(
     "--framework",
@@ -56,6 +77,13 @@ class _Number(click.FloatRange):
     "--serve",
     is_flag=True,
     help="Print the addresses, play the acts, then keep everything running until Ctrl-C.",
+)
+@click.option(
+    "--acts",
+    type=_Acts(),
+    default=",".join(ACTS),
+    show_default=True,
+    help="What to play: an outage of the upstream; a rush of visitors (a Flask shop only).",
 )
 @click.option("--port", type=_PORT, default=0, help="The shop's port; 0: any free one.")
 @click.option("--upstream-port", type=_PORT, default=0, help="The upstream's; 0: any free one.")
@@ -74,7 +102,7 @@ class _Number(click.FloatRange):
     help="Requests a second.",
 )
 def demo(**options: Any) -> None:
-    """Watch a shop through an outage of what it calls.
+    """Watch a shop through an outage of what it calls, and through a rush of visitors.
 
     Starts a small service and a shop under gunicorn as real processes on loopback ports,
     sends steady traffic, breaks the service, mends it, and shows circuits and answers as they

@@ -27,6 +27,10 @@ class Act(StrEnum):
     MENDED = "mended"
 
 
+ACTS = ("outage", "rush")
+"""What a run can show: an upstream that breaks, and more visitors than can be served."""
+
+
 class DemoError(Exception):
     """The demo cannot go on; one line says why, more may show what a program said last.
 
@@ -52,6 +56,7 @@ class Plan:
         upstream_port: the upstream's port; 0 takes a free one.
         baseline: run the same shop without resilience beside it.
         serve: keep everything running afterwards.
+        acts: which of `ACTS` are played, in their order.
         as_json: print one JSON object, and nothing else, on stdout.
     """
 
@@ -62,6 +67,7 @@ class Plan:
     upstream_port: int = 0
     baseline: bool = False
     serve: bool = False
+    acts: tuple[str, ...] = ACTS
     as_json: bool = False
 
     @property

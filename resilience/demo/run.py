@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import httpx2
 from rich.console import Console
 
-from resilience.demo import screen, summary
+from resilience.demo import overload, rush, screen, summary
 from resilience.demo.beside import run_beside
 from resilience.demo.plan import OUTAGE, DemoError, Plan
 from resilience.demo.programs import Programs
@@ -22,6 +22,7 @@ from resilience.demo.stage import Shop, Stage, close_all, environment, examples
 from resilience.demo.traffic import Traffic
 from resilience.demo.watch import Watcher
 
+_NAMES = ("resilience", "baseline")
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,6 +44,9 @@ class _Run:
         self._begin = 0.0  # on the loop's clock
         self._ended_by: int | None = None
         self._status: int | None = None  # once the acts are over
+        self._problems: list[str] = []
+        self._notes: list[str] = []
+        self._document: dict[str, Any] = {}
 
     async def perform(self) -> int:
         """Start everything, play, and end everything, whatever happens."""
@@ -76,19 +80,52 @@ class _Run:
             loop.add_signal_handler(number, end, number)
 
     async def _play(self, stage: Stage, programs: Programs) -> None:
+        plan = self._plan
         self._tell("Starting the upstream and the shop …")
-        shops = await stage.open()
-        if self._plan.serve:
+        shops = await stage.open() if plan.serve or "outage" in plan.acts else []
+        if plan.serve:
             self._tell_addresses(shops)
-        await run_beside(self._acts(shops), *self._helpers(shops, programs))
-        for shop in shops:
-            await shop.upstream.count()
-        self._conclude(shops)
+        if "outage" in plan.acts:
+            await self._outage(shops, programs)
+        if "rush" in plan.acts:
+            await self._rush(stage)
+        self._conclude()
         await close_all(shops)
-        if self._plan.serve:
+        if plan.serve:
             self._tell_addresses(shops)
             self._tell("Everything keeps running; Ctrl-C ends it.")
             await programs.watch()
+
+    async def _outage(self, shops: list[Shop], programs: Programs) -> None:
+        await run_beside(self._acts(shops), *self._helpers(shops, programs))
+        for shop in shops:
+            await shop.upstream.count()
+        outcomes = [outcome(shop, self._plan) for shop in shops]
+        self._problems += problems(shops, self._plan)
+        self._notes += notes(shops)
+        for name, each in zip(_NAMES, outcomes, strict=False):
+            self._document[name] = each.document()
+        if not self._plan.as_json:
+            summary.print_summary(self._out, self._plan, outcomes)
+
+    async def _rush(self, stage: Stage) -> None:
+        plan = self._plan
+        if plan.framework != "flask":
+            self._notes.append("the rush is for a shop whose threads run out: a Flask one")
+            return
+        self._tell("Starting a shop for the rush …")
+        runs = [await overload.play(stage, plan, self._tell, guarded=True)]
+        if plan.baseline:
+            runs.append(await overload.play(stage, plan, self._tell, guarded=False))
+        self._problems += rush.problems(runs[0])
+        found = [rush.figures(visits) for visits in runs]
+        self._document["rush"] = {
+            name: {span: figures.document() for span, figures in each.items()}
+            for name, each in zip(_NAMES, found, strict=False)
+        }
+        if not plan.as_json:
+            rows = [list(rush.rows(each)) for each in found]
+            summary.print_rush(self._out, rush.title(plan), rows)
 
     def _helpers(self, shops: list[Shop], programs: Programs) -> list[Coroutine[Any, Any, None]]:
         scene = screen.Scene(self._plan, shops, lambda: self._loop_time() - self._begin)
@@ -120,26 +157,26 @@ class _Run:
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, self._begin + at - self._loop_time()))
 
-    def _conclude(self, shops: list[Shop]) -> None:
-        outcomes = [outcome(shop, self._plan) for shop in shops]
-        found = list(problems(shops, self._plan))
-        self._status = 1 if found else 0
+    def _conclude(self) -> None:
+        self._status = 1 if self._problems else 0
         if self._plan.as_json:
-            names = ("resilience", "baseline")
-            runs = {name: each.document() for name, each in zip(names, outcomes, strict=False)}
-            verdict = {"sound": not found, "problems": found, "notes": list(notes(shops))}
-            print(json.dumps({**verdict, **self._planned(), **runs}), flush=True)
-        else:
-            summary.print_summary(self._out, self._plan, outcomes)
-            for note in notes(shops):
-                self._tell(f"Note: {note}")
-            for problem in found:
-                self._tell(f"Not sound: {problem}")
+            verdict = {
+                "sound": not self._problems,
+                "problems": self._problems,
+                "notes": self._notes,
+            }
+            print(json.dumps({**verdict, **self._planned(), **self._document}), flush=True)
+            return
+        for note in self._notes:
+            self._tell(f"Note: {note}")
+        for problem in self._problems:
+            self._tell(f"Not sound: {problem}")
 
     def _planned(self) -> dict[str, Any]:
         plan = self._plan
         return {
             "framework": plan.framework,
+            "acts": list(plan.acts),
             "duration_seconds": plan.duration,
             "requests_per_second": plan.rate,
             "breaks_at_seconds": plan.breaks_at,

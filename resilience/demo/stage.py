@@ -26,7 +26,7 @@ from resilience.demo.watch import Circuits, until_ready
 
 PATIENCE = 20.0  # seconds that all has to be ready within
 _LISTENING = re.compile(r"listening on (http://\S+)")
-_NOT_OURS = ("GUNICORN_CMD_ARGS", "SHOP_BASELINE", "UPSTREAM_TIMEOUT")
+_NOT_OURS = ("GUNICORN_CMD_ARGS", "SHOP_BASELINE", "SHOP_TARGET", "UPSTREAM_TIMEOUT")
 
 
 @dataclass(slots=True)
@@ -104,6 +104,26 @@ class Stage:
         shops = [self._shop(True, plan.port, plan.upstream_port)]
         if plan.baseline:
             shops.append(self._shop(False, 0, 0))
+        return await self._in_time(shops)
+
+    async def watch(self) -> None:
+        """Look after all programs until cancelled."""
+        await self._programs.watch()
+
+    async def open_another(self, guarded: bool, **environ: str) -> Shop:
+        """Return one more shop with an upstream of its own, ready; it has free ports.
+
+        Args:
+            guarded: True for one with resilience.
+            environ: further variables of its environment.
+
+        Raises:
+            DemoError: a program ends by itself or is not ready in time.
+        """
+        [shop] = await self._in_time([self._shop(guarded, 0, 0, **environ)])
+        return shop
+
+    async def _in_time(self, shops: Sequence[Coroutine[Any, Any, Shop]]) -> list[Shop]:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await run_beside(_all(shops), self._programs.watch())
@@ -114,7 +134,7 @@ class Stage:
         """Let the ports go."""
         self._ports.close()
 
-    async def _shop(self, guarded: bool, port: int, upstream_port: int) -> Shop:
+    async def _shop(self, guarded: bool, port: int, upstream_port: int, **environ: str) -> Shop:
         which = "" if guarded else " without resilience"
         _refuse_taken(upstream_port, "--upstream-port")
         upstream = self._programs.start(
@@ -129,6 +149,7 @@ class Stage:
             UPSTREAM_URL=address,
             SHOP_HEALTH_TOKEN=token,
             **({} if guarded else {"SHOP_BASELINE": "1"}),
+            **environ,
         )
         url = f"http://127.0.0.1:{bound}"
         circuits = await until_ready(url, token)

@@ -37,7 +37,7 @@ class Traffic:
 
     async def run(self, begin: float) -> None:
         """Send what is due from `begin`, on the loop's clock, on; return when all is answered."""
-        async with _client(self._url) as client, asyncio.TaskGroup() as users:
+        async with client_of(self._url) as client, asyncio.TaskGroup() as users:
             await self._send_all(client, users, begin)
 
     async def _send_all(
@@ -55,7 +55,7 @@ class Traffic:
         status, kind = None, Kind.FAILED
         try:
             async with asyncio.timeout_at(begin + at + PATIENCE):
-                answer = await client.request(*_request(number), **_body(number))
+                answer = await client.request(*request_of(number), **body_of(number))
             headers = answer.headers
             status = answer.status_code
             kind = kind_of(status, headers.get("X-Degraded", ""), headers.get("Retry-After"))
@@ -71,12 +71,13 @@ async def warm(url: str) -> None:
     Args:
         url: the shop's address.
     """
-    async with _client(url) as client, asyncio.timeout(PATIENCE):
+    async with client_of(url) as client, asyncio.timeout(PATIENCE):
         for number in range(len(MIX)):
-            await client.request(*_request(number), **_body(number))
+            await client.request(*request_of(number), **body_of(number))
 
 
-def _client(url: str) -> httpx2.AsyncClient:
+def client_of(url: str) -> httpx2.AsyncClient:
+    """Return what sends requests as strangers do, each on a connection of its own."""
     return httpx2.AsyncClient(
         base_url=url,
         # A connection for each request: each may reach any worker, as those of strangers do.
@@ -87,7 +88,7 @@ def _client(url: str) -> httpx2.AsyncClient:
     )
 
 
-def _request(number: int) -> tuple[str, str]:
+def request_of(number: int) -> tuple[str, str]:
     """Return the method and path of a request."""
     match MIX[number % len(MIX)]:
         case "order":
@@ -98,7 +99,8 @@ def _request(number: int) -> tuple[str, str]:
             return "GET", f"/api/shop/{USERS[number % len(USERS)]}"
 
 
-def _body(number: int) -> dict[str, Any]:
+def body_of(number: int) -> dict[str, Any]:
+    """Return the body of a request, if it has one."""
     if MIX[number % len(MIX)] != "order":
         return {}
     return {"json": {"sku": SKUS[number % len(SKUS)], "order": f"demo-{number}"}}

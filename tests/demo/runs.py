@@ -13,9 +13,13 @@ PATIENCE = 20.0  # seconds a test waits for what must come
 
 
 class Demo:
-    """A demo; all its processes, and theirs, carry a mark in their environment."""
+    """A demo; all its processes, and theirs, carry a mark in their environment.
+
+    It plays the outage alone, unless it is told which acts to play.
+    """
 
     def __init__(self, *arguments: str, **environ: str) -> None:
+        arguments = arguments if "--acts" in arguments else (*arguments, "--acts", "outage")
         self.mark = uuid4().hex
         self.process = subprocess.Popen(
             [sys.executable, "-m", "resilience", "demo", *arguments],

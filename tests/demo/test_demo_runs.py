@@ -63,6 +63,26 @@ def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start, frame
     assert demo.processes() == []
 
 
+@pytest.mark.timeout(120)
+def test_a_rush_is_served_without_extras_and_all_orders_are_taken(start: Start) -> None:
+    """Two and a half times the visitors: in time with resilience, later and later without."""
+    demo = start("--acts", "rush", "--json", "--baseline", "--rate", "30")
+
+    status, out, progress = demo.finish(90)
+
+    told = json.loads(out)
+    ours, theirs = told["rush"]["resilience"], told["rush"]["baseline"]
+    assert (status, told["sound"], told["problems"]) == (0, True, [])
+    assert ours["calm"]["extras_share"] > 0.9
+    assert ours["settled"]["orders_taken_share"] >= 0.9
+    assert 0.15 < ours["settled"]["extras_share"] < 0.9
+    assert ours["settled"]["p95_seconds"] * 2 < theirs["settled"]["p95_seconds"]
+    assert ours["end"]["extras_share"] > ours["settled"]["extras_share"]
+    assert ours["end"]["turned_away"] == theirs["settled"]["turned_away"] == 0
+    assert " 14 s after   without" in progress
+    assert demo.processes() == []
+
+
 def test_without_a_terminal_it_prints_a_line_a_second_and_a_summary(start: Start) -> None:
     """Plain text, without control characters."""
     demo = start("--duration", "6")
@@ -198,6 +218,8 @@ def test_serve_keeps_everything_running(start: Start) -> None:
         (["--rate", "1000"], "'--rate': 1000.0 is not in the range 20<=x<=100"),
         (["--rate", "inf"], "'--rate': inf is not in the range"),
         (["--port", "18765", "--upstream-port", "18765"], "are both 18765: give two"),
+        (["--acts", "outage,flood"], "'--acts': 'flood' is none of outage, rush"),
+        (["--acts", ","], "'--acts': give one of outage, rush"),
         (["--loud"], "No such option"),
     ],
 )
