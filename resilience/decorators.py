@@ -215,7 +215,7 @@ class Decorators(Parts):
         """Let only so many calls run at once.
 
         Args:
-            limit: calls that may run at once, >= 1.
+            limit: calls that may run at once, 1 to 100,000.
             name: the bulkhead's name; default: the function's `module.qualname`.
             options: `max_wait`, seconds, >= 0, that a further call waits for its turn.
 

@@ -1,5 +1,6 @@
 """Settings by name for retries, timeouts and bulkheads: over decorators, in place, explained."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -111,6 +112,18 @@ def test_results_are_judged_as_soon_as_settings_say_so(system: System) -> None:
     system.configure({"retries": {"judged": {"on_result": lambda result: result == "bad"}}})
 
     assert guarded() == "good"
+
+
+def test_items_of_generators_are_not_judged_whoever_says_so(system: System) -> None:
+    """As by the decorator."""
+
+    @system.retry
+    def items() -> Iterator[int]:
+        yield 1
+
+    name = f"{items.__module__}.{items.__qualname__}"
+    with pytest.raises(ConfigurationError, match=r"on_result on the generator function .*items"):
+        system.configure({"retries": {name: {"on_result": bool}}})
 
 
 def test_one_attempt_never_gets_more_time_than_all(system: System) -> None:

@@ -12,15 +12,18 @@ from typing import Any
 from resilience.errors import ConfigurationError
 
 
-def whole(setting: str, value: Any, *, least: int = 1) -> int:
-    """Return `value` if it is a whole number >= `least`.
+def whole(setting: str, value: Any, *, least: int = 1, most: int = sys.maxsize) -> int:
+    """Return `value` if it is a whole number in [least, most].
 
     Raises:
         ConfigurationError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{setting}={value!r}: give a whole number of at least {least}")
-    return value
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    ceiling = "" if most == sys.maxsize else f" and at most {most}"
+    raise ConfigurationError(
+        f"{setting}={value!r}: give a whole number of at least {least}{ceiling}"
+    )
 
 
 def number(

@@ -26,6 +26,18 @@ R = TypeVar("R")
 WAITING_PER_PLACE = 10
 """So many callers may wait for each place; further ones are turned away at once."""
 
+MOST_PLACES = 100_000
+"""Each of them is an item of a list."""
+
+
+def places(setting: str, value: Any) -> int:
+    """Return `value` if a bulkhead may have so many places.
+
+    Raises:
+        ConfigurationError: it may not.
+    """
+    return whole(setting, value, most=MOST_PLACES)
+
 
 @dataclass(frozen=True, slots=True)
 class BulkheadSnapshot:
@@ -33,7 +45,7 @@ class BulkheadSnapshot:
 
     Args:
         name: the bulkhead's name.
-        limit: places, >= 1.
+        limit: places, 1 to 100,000.
         max_wait: seconds, >= 0, that a caller waits for one.
         in_use: places taken; above `limit` for a while after it was made smaller.
         waiting: callers that wait for a place.
@@ -64,7 +76,7 @@ class Bulkhead:
 
     Args:
         name: what it is known by, to people, settings and events.
-        limit: places, >= 1.
+        limit: places, 1 to 100,000.
         max_wait: seconds, >= 0, that a caller waits for one; never beyond its deadline.
         runtime: its system's clock and events.
 
@@ -92,7 +104,7 @@ class Bulkhead:
         self._runtime = runtime
         self._pace = pace_of(runtime.clock)
         self._rejected = 0
-        self._limit = whole("limit", limit)
+        self._limit = places("limit", limit)
         self._max_wait = duration("max_wait", max_wait)
         self.after_fork()
 
@@ -177,21 +189,21 @@ class Bulkhead:
     # -- changing -----------------------------------------------------------------------------
 
     def resize(self, limit: int) -> None:
-        """Have `limit` places, >= 1: more at once; fewer as those taken come back.
+        """Have `limit` places, 1 to 100,000: more at once; fewer as those taken come back.
 
         Raises:
-            ConfigurationError: no whole number >= 1.
+            ConfigurationError: no whole number in that range.
         """
         self.reconfigure(limit, self._max_wait)
 
     def reconfigure(self, limit: int, max_wait: float) -> None:
         """Put both settings in force; nobody loses a place, or its turn."""
-        places, seconds = whole("limit", limit), duration("max_wait", max_wait)
+        wanted, seconds = places("limit", limit), duration("max_wait", max_wait)
         with self._lock:
             self._max_wait = seconds
-            for _ in range(places - self._limit):
+            for _ in range(wanted - self._limit):
                 self._add_place()
-            for _ in range(self._limit - places):
+            for _ in range(self._limit - wanted):
                 self._remove_place()
             granted = self._grant()
         self._wake(granted)

@@ -112,7 +112,8 @@ class Timeouts(Homed):
         Args:
             only_near: leave out names that resemble no timeout: those may be yet to come.
         """
-        known = {limit.name for limit in list(self._limits)}
+        with self._lock:
+            known = {limit.name for limit in list(self._limits)}
         self._overrides.warn_of_unknown(known, only_near=only_near)
 
     def after_fork(self) -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, ClassVar
 
-from resilience.core.checks import duration, text, whole
+from resilience.core.checks import duration, text
 from resilience.core.names import did_you_mean, shown
 from resilience.core.options import Check, Options
 from resilience.core.overrides import Given, Overrides
 from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ConfigurationError
-from resilience.limits.bulkheads import Bulkhead
+from resilience.limits.bulkheads import Bulkhead, places
 
 Told = Mapping[str, Any]
 """What a decorator was given: `{setting: value}`."""
@@ -26,14 +26,14 @@ class BulkheadSettings(Options):
     """What a bulkhead is told.
 
     Args:
-        limit: calls that may run at once, >= 1.
+        limit: calls that may run at once, 1 to 100,000.
         max_wait: seconds, >= 0, that a further one waits for its turn (or a `timedelta`).
 
     Raises:
         ConfigurationError: a value out of range.
     """
 
-    CHECKS: ClassVar[Mapping[str, Check]] = {"limit": whole, "max_wait": duration}
+    CHECKS: ClassVar[Mapping[str, Check]] = {"limit": places, "max_wait": duration}
 
     limit: int = 25
     max_wait: float = 0.0

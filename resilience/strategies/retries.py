@@ -12,7 +12,6 @@ from resilience.core.classify import Matcher
 from resilience.core.guard import Guard
 from resilience.core.kinds import Kind
 from resilience.core.names import shown
-from resilience.errors import ConfigurationError
 from resilience.strategies.attempts import RetryPlan
 from resilience.strategies.budget import Budget
 from resilience.strategies.retry_registry import Retries
@@ -52,17 +51,14 @@ class RetryLayer:
         self._plan: RetryPlan | None = None
 
     def attach(self, guard: Guard) -> None:
-        """Refuse what can never be reached."""
-        if self._options.get("on_result") and guard.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
-            raise ConfigurationError(
-                f"on_result on the {guard.kind.value} {guard.name}: its items are not judged; "
-                f"leave it out"
-            )
+        """Fit any function."""
 
     def wrap(self, call: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
         """Return `call` with its failures tried again."""
         limit = getattr(guard.layer("timeout"), "limit", None)  # it is further in: it has its own
-        self._plan = self._retries.plan(guard.component, self._options, limit=limit)
+        self._plan = self._retries.plan(
+            guard.component, self._options, limit=limit, kind=guard.kind
+        )
         return _SHELLS[guard.kind](self._plan, call)
 
     def describe(self) -> Iterator[str]:

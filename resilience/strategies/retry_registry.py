@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
+from resilience.core.kinds import Kind
 from resilience.core.overrides import Given, Overrides
 from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ConfigurationError
@@ -33,11 +34,17 @@ SecondsOf = Callable[[Any], float]
 
 
 class _Told(NamedTuple):
-    """What a retry was told: its options, who told it, and the limit of each attempt."""
+    """What a retry was told: its options, who told it, and what it is for.
+
+    Args:
+        limit: how long each attempt may take; None: as long as it likes.
+        kind: of the function.
+    """
 
     options: Mapping[str, Any]
     subject: str
     limit: Limit | None
+    kind: Kind
 
 
 class Retries(Homed):
@@ -65,6 +72,7 @@ class Retries(Homed):
         subject: str = "@retry",
         budget: Budget | None = None,
         limit: Limit | None = None,
+        kind: Kind = Kind.SYNC,
     ) -> RetryPlan:
         """Return the plan that a decorator, or a `Retry`, describes.
 
@@ -74,11 +82,13 @@ class Retries(Homed):
             subject: what errors call it.
             budget: what it draws on; default: the budget of its name.
             limit: how long each attempt may take.
+            kind: of the function; items of generators cannot be judged.
 
         Raises:
-            ConfigurationError: a setting is refused, or one attempt has more time than all.
+            ConfigurationError: a setting is refused, one attempt has more time than all, or
+                results are to be judged where there are none.
         """
-        told = _Told(options, subject, limit)
+        told = _Told(options, subject, limit, kind)
         with self._lock:
             settings = _effective(name, told, self._overrides, _seconds)
             plan = RetryPlan(self.runtime, name, budget or self.budgets.of(name), settings)
@@ -129,7 +139,8 @@ class Retries(Homed):
         Args:
             only_near: leave out names that resemble no retry: those may be yet to come.
         """
-        known = {plan.component for plan in list(self._told)}
+        with self._lock:
+            known = {plan.component for plan in list(self._told)}
         self._overrides.warn_of_unknown(known, only_near=only_near)
 
     def after_fork(self) -> None:
@@ -151,6 +162,10 @@ def _effective(
     over = overrides.over(name, told.options)
     subject = told.subject if over == told.options else f"retry {name!r}"
     settings = RetrySettings.of(over, subject)
+    if settings.on_result is not None and told.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+        raise ConfigurationError(
+            f"on_result on the {told.kind.value} {name}: its items are not judged; leave it out"
+        )
     one = None if told.limit is None else seconds_of(told.limit)
     if one is not None and settings.timeout is not None and one > settings.timeout:
         raise ConfigurationError(

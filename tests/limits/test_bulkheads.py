@@ -246,7 +246,7 @@ def test_it_grows_at_once_and_shrinks_as_places_come_back(system: System) -> Non
     assert bulkhead.snapshot().in_use == 1
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", None])
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", None, 100_001])
 def test_what_is_no_limit_is_refused(one: Bulkhead, limit: Any) -> None:
     """When made and when resized; the one in force stays."""
     with pytest.raises(ConfigurationError, match=r"limit=.*whole number of at least 1"):

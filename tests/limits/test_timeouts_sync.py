@@ -214,6 +214,29 @@ def test_at_most_so_many_work_at_once(few: System, in_thread: Callable[..., Any]
     assert few.timeouts.workers.working == 0
 
 
+def test_more_threads_serve_those_that_wait(
+    few: System, blocked: Blocked, in_thread: Callable[..., Any]
+) -> None:
+    """Also while all there are work; fewer hold once those that work have ended."""
+    callers = [in_thread(few.timeout(60.0)(blocked)) for _ in range(4)]
+    for _ in range(2):
+        assert blocked.begun.acquire(timeout=10)
+    while few.timeouts.workers.queued < 2:
+        callers[-1].join(0.001)
+
+    few.timeouts.workers.resize(4)
+    for _ in range(2):
+        assert blocked.begun.acquire(timeout=10)
+    few.timeouts.workers.resize(1)
+    late = in_thread(few.timeout(60.0)(blocked))
+    while not few.timeouts.workers.queued:
+        late.join(0.001)
+
+    assert few.timeouts.workers.working == 4
+    blocked.release.set()
+    assert [each.result() for each in (*callers, late)] == ["done"] * 5
+
+
 def test_timed_calls_nest_without_deadlock(few: System, in_thread: Callable[..., Any]) -> None:
     """Deeper than there are threads, from more callers than there are threads."""
 
