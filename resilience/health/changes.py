@@ -12,9 +12,13 @@ from typing import Any
 from resilience import signals
 from resilience.core.runtime import Runtime
 from resilience.events import Event, Worker
-from resilience.health.report import ComponentHealth
+from resilience.health.report import ComponentHealth, HealthReport
 from resilience.health.results import Status
 from resilience.health.score import Level
+from resilience.health.settings import HealthSettings
+from resilience.notify import Channels, Message, shortened
+
+_SENDING = 30.0  # seconds that a channel may take
 
 Shown = tuple[Status, Level]
 AlertHandler = Callable[[Event], Any]
@@ -54,6 +58,19 @@ class Change:
         }
         return cls(health.name, (health.status, health.level), was, data)
 
+    @classmethod
+    def of_all(cls, report: HealthReport, was: Shown) -> Change:
+        """Return the change of the whole."""
+        ill = [each.name for each in report.components.values() if each.status is not Status.PASS]
+        data = {
+            "criticality": "critical",
+            "score": report.score,
+            "trend": report.trend and str(report.trend),
+            "flapping": False,
+            "output": f"not well: {', '.join(ill)}" if ill else None,
+        }
+        return cls("system", (report.status, report.level), was, data)
+
 
 class Changes:
     """Carries changes to the signal and to the alert handlers, in the order they happened.
@@ -66,7 +83,8 @@ class Changes:
         self._runtime = runtime
         self._handlers: list[AlertHandler] = []
         self._alerted: dict[str, tuple[float, tuple[int, int], int]] = {}
-        self.alert_interval: float | None = None  # seconds; None: no alerts
+        self._interval: float | None = None  # seconds; None: no alerts
+        self._channels: Channels | None = None
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -83,6 +101,12 @@ class Changes:
                 self._handlers.remove(handler)
 
         return unsubscribe
+
+    def adjust(self, settings: HealthSettings) -> None:
+        """Go by other settings from now on."""
+        self._interval = settings.alert_interval if settings.alert_on_degradation else None
+        names = settings.alert_channels
+        self._channels = Channels(names) if names else None
 
     def add(self, change: Change) -> None:
         """Keep a change, to be told when no lock is held any more."""
@@ -111,18 +135,17 @@ class Changes:
             **change.data,
         }
         self._runtime.bus.emit(signals.health_changed, change.component, data)
-        if change.worse and self._handlers:
-            held_back = self._held_back(change)
-            if held_back is not None:
-                self._alert(change.component, {**data, "held_back": held_back})
+        held_back = self._held_back(change) if change.worse else None
+        if held_back is not None:
+            self._alert(change.component, {**data, "held_back": held_back})
 
     def _held_back(self, change: Change) -> int | None:
         """Return how many alerts were held back before this one; None: this one is, too."""
-        if self.alert_interval is None:
+        if self._interval is None:
             return None
         now, rank = self._runtime.clock.monotonic(), _rank(change.now)
         at, before, held_back = self._alerted.get(change.component, (None, (0, 0), 0))
-        if at is not None and now - at < self.alert_interval and rank <= before:
+        if at is not None and now - at < self._interval and rank <= before:
             self._alerted[change.component] = (at, before, held_back + 1)
             return None
         self._alerted[change.component] = (now, rank, 0)
@@ -140,6 +163,24 @@ class Changes:
         )
         for handler in tuple(self._handlers):
             engine.aside(partial(handler, event), "health-alert")
+        if self._channels is not None:
+            message, settle = _message(event), partial(engine.settle, timeout=_SENDING)
+            engine.aside(partial(self._channels.send, message, settle), "health-alert")
+
+
+def _message(event: Event) -> Message:
+    """Return an alert as people read it; without credentials, as it may leave the process."""
+    told = event.data
+    known = (
+        f"it was {told['was']}, its level is {told['level']}, its score {told['score'] or 0:.0f}"
+    )
+    parts = (
+        f"{event.component} is {told['status']} ({known})",
+        told["output"] and shortened(told["output"]),
+        told["held_back"] and f"{told['held_back']} alerts were held back",
+    )
+    title = f"{event.component}: {told['status']}"
+    return Message(title, "; ".join(part for part in parts if part), told["criticality"], told)
 
 
 def _rank(shown: Shown) -> tuple[int, int]:

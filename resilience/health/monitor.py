@@ -16,7 +16,7 @@ from resilience.core.overrides import Overrides
 from resilience.core.runtime import Runtime
 from resilience.health.changes import AlertHandler, Changes
 from resilience.health.checks import Check, declaration, origin_of, runnable
-from resilience.health.components import Component
+from resilience.health.components import CircuitsTogether, Component
 from resilience.health.overview import Circuits, Overview
 from resilience.health.report import HealthReport, Snapshot
 from resilience.health.results import CheckRecord
@@ -58,7 +58,7 @@ class Health:
         self._overview = Overview(self.settings, circuits, self._clock.time())
         self._changes = Changes(runtime)
         self._lock = Lock()
-        self._adjust_alerts()
+        self._changes.adjust(self.settings)
         runtime.engine.every(SETTLED_EVERY, self._settle, name="health", jitter=0.0)
         runtime.engine.every(SAMPLED_EVERY, self._sample, name="health history", jitter=0.0)
         runtime.engine.at_stop(self._watch.close)
@@ -177,8 +177,7 @@ class Health:
         with self._lock:
             if component is None:
                 return self._overview.score(now)
-            found = self._overview.components.get(component)
-            return None if found is None else found.score(now)
+            return self._overview.score_of(component, now)
 
     def critical_down(self) -> list[str]:
         """Return the critical components that are down, for which readiness fails."""
@@ -207,6 +206,8 @@ class Health:
         with self._lock:
             if component is None:
                 return list(self._overview.snapshots)
+            if component == CircuitsTogether.name:
+                return []  # they have snapshots, and no checks
             return list(self._found(component).records)
 
     def clear_history(self, component: str | None = None) -> None:
@@ -276,7 +277,7 @@ class Health:
             for check in checks.values():
                 self._overview.put(check, self._clock.monotonic(), self._clock.time())
         self._watch.adjust(settings, checks)
-        self._adjust_alerts()
+        self._changes.adjust(settings)
 
     def check_settings(self, settings: HealthSettings) -> None:
         """Refuse settings that do not fit the checks, without putting them in force.
@@ -300,10 +301,6 @@ class Health:
         for kind, names in known.items():
             options = {name: dict.fromkeys(said, ("", "")) for name, said in given[kind].items()}
             Overrides(kind, options).warn_of_unknown(names, only_near=only_near)
-
-    def _adjust_alerts(self) -> None:
-        wanted = self.settings.alert_on_degradation
-        self._changes.alert_interval = self.settings.alert_interval if wanted else None
 
     # -- background ---------------------------------------------------------------------------
 

@@ -13,7 +13,14 @@ from resilience.health.components import LEAST_CHANGE, CircuitsTogether, Compone
 from resilience.health.report import ComponentHealth, HealthReport, Snapshot
 from resilience.health.results import CheckRecord, Status
 from resilience.health.runs import Finding
-from resilience.health.score import HALF, Level, Part, Thresholds, system_score
+from resilience.health.score import (
+    HALF,
+    Level,
+    Part,
+    Thresholds,
+    circuits_score,
+    system_score,
+)
 from resilience.health.settings import HealthSettings
 from resilience.health.track import Track
 from resilience.health.trend import Trend, trend_of
@@ -127,6 +134,13 @@ class Overview:
         """Return the score of the whole, 0-100."""
         return self._score(self._health(now, *self.circuits()), now)
 
+    def score_of(self, name: str, now: float) -> float | None:
+        """Return the score of a component, percent; None if there is none."""
+        if name == CircuitsTogether.name:
+            return circuits_score(*self.circuits())
+        component = self.components.get(name)
+        return None if component is None else component.score(now)
+
     def critical_down(self, now: float) -> list[str]:
         """Return the names of the critical components that are down."""
         return [
@@ -183,8 +197,7 @@ class Overview:
             yield from self._change(health, at)
         shown = (report.status, report.level)
         if shown != self._shown:
-            data = {"score": report.score, "trend": report.trend and str(report.trend)}
-            yield Change("system", shown, self._shown, data)
+            yield Change.of_all(report, self._shown)
             self._shown = shown
 
     def change_of(self, name: str, now: float, at: float) -> Change | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -76,6 +76,23 @@ def check_order(subject: str, thresholds: Mapping[str, float]) -> None:
             )
 
 
+def _channels(setting: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{setting}={value!r}: give a list of channels")
+    channels = tuple(value)
+    for each in channels:
+        if each != "log" and not (isinstance(each, str) and "://" in each):
+            raise ConfigurationError(
+                f'{setting}: {each!r}: give "log" or an Apprise URL such as "slack://…"; '
+                "for a function of the app there is @system.health.alert"
+            )
+    if any(each != "log" for each in channels):
+        from resilience.notify import Channels
+
+        Channels(channels)  # refuses a URL that Apprise cannot read
+    return channels
+
+
 @dataclass(frozen=True, slots=True)
 class HealthSettings(Section):
     """How often to look at the components, and what to make of it.
@@ -94,7 +111,8 @@ class HealthSettings(Section):
         fatal: ... and is as good as down, less than `critical`.
         retention: seconds, >= 0, that results are kept in memory.
         history_size: results, >= 1, kept for each component at most.
-        alert_on_degradation: call the alert handlers when a component gets worse.
+        alert_on_degradation: tell the channels and alert handlers when a component gets worse.
+        alert_channels: "log", and Apprise URLs such as "slack://…" (extra `notify`).
         alert_interval: seconds, >= 0, in which a component is not alerted about again unless it
             gets worse still.
         checks: `{check: {interval, timeout, slow_after, criticality}}`, over what the code says.
@@ -116,6 +134,7 @@ class HealthSettings(Section):
         "retention": duration,
         "history_size": whole,
         "alert_on_degradation": flag,
+        "alert_channels": _channels,
         "alert_interval": duration,
         "checks": lambda setting, value: _by_name(setting, value, OF_A_CHECK),
         "components": lambda setting, value: _by_name(setting, value, OF_A_COMPONENT),
@@ -136,6 +155,7 @@ class HealthSettings(Section):
     retention: float = 86_400.0
     history_size: int = 1000
     alert_on_degradation: bool = True
+    alert_channels: tuple[str, ...] = ("log",)
     alert_interval: float = 300.0
     checks: ByName = field(default_factory=dict)
     components: ByName = field(default_factory=dict)

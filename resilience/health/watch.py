@@ -152,19 +152,23 @@ class Watch:
 
     def _due(self, watched: _Watched) -> None:
         if self._settings.enabled and not watched.runs.busy:
-            self._start(watched)
+            self._start(watched, here=self._engine.running is None)
 
-    def _start(self, watched: _Watched) -> None:
+    def _start(self, watched: _Watched, here: bool) -> None:
         """Have a check run where it belongs.
 
         A sync one gets a thread of its own, so that it holds up neither the app's event loop nor
         the other checks; an async one runs on the app's loop where that drives the engine, else
-        on its own. Where nothing drives the engine, it runs here and now (`tick`).
+        on its own.
+
+        Args:
+            watched: the check.
+            here: run it in this thread, now; for `tick`.
         """
-        runs, driver = watched.runs, self._engine.running
-        if driver is None:
+        runs = watched.runs
+        if here:
             _run_here(runs)
-        elif runs.is_async and driver == "task":
+        elif runs.is_async and self._engine.running == "task":
             self._on_loop(runs.run_async())
         else:
             act = partial(_run_beside, watched, self._engine)
@@ -196,7 +200,8 @@ class Watch:
 
     def _passes(self, watched: _Watched) -> bool:
         patience = watched.runs.check.timeout + _GRACE
-        return watched.runs.passes(partial(self._start, watched), patience)
+        start = partial(self._start, watched, here=self._engine.stands_still)
+        return watched.runs.passes(start, patience)
 
     def _tell(self, name: str, finding: Finding) -> None:
         watched = self._watched.get(name)

@@ -1,7 +1,9 @@
 """Who is told when things change, in what order, and how often."""
 
+import json
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
@@ -177,6 +179,65 @@ def test_alerts_can_be_off(system: System, database: Dependency, after: After) -
     after(3)
 
     assert alerts == []
+
+
+def test_the_log_is_told_unless_it_is_not_to_be(
+    system: System, database: Dependency, after: After, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By default, with what failed and why; credentials in addresses stay here."""
+    system.health.check("postgres", database.look, component="database", criticality="critical")
+    after(1)
+    database.answer = ConnectionError("no route to postgres://admin:hunter2@db/shop")
+
+    after(3)
+
+    [logged] = [each for each in caplog.records if each.message.startswith("database")]
+    assert logged.levelname == "ERROR"
+    assert logged.message == (
+        "database is fail (it was pass, its level is fatal, its score 25); "
+        "postgres: ConnectionError: no route to postgres://…@db/shop"
+    )
+
+    caplog.clear()
+    system.configure({"health": {"alert_channels": []}})
+    system.health.clear_history("database")
+    after(1)
+    database.answer = False
+    after(3)
+    assert [each for each in caplog.records if each.message.startswith("database")] == []
+
+
+def test_other_channels_are_told_in_the_background(
+    system: System, database: Dependency, after: After
+) -> None:
+    """By Apprise: a real message to a real server."""
+    received: list[bytes] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    url = f"json://127.0.0.1:{server.server_port}/hook"
+    system.configure({"health": {"alert_channels": [url]}})
+    system.health.check("database", database.look)
+    database.answer = False
+
+    after(1)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+    message = json.loads(received[0])
+    assert message["title"] == "database: fail"
+    assert message["message"].startswith("database is fail (it was unknown")
 
 
 def test_async_handlers_and_those_that_fail(

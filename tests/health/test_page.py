@@ -53,4 +53,6 @@ def shown(default: object) -> str:
     """Return a default as the page writes it."""
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return " ".join(default)
     return f"{default:g}" if isinstance(default, float | int) else ""
