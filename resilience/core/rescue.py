@@ -111,7 +111,7 @@ class Wait:
     """A step: wait for what somebody else does; None when the time is up.
 
     Args:
-        future: what will have its result; it is not cancelled when the waiting ends.
+        future: what will have its result; made by `promise`.
         seconds: how long at most, >= 0; never longer than the present work's deadline.
     """
 
@@ -134,8 +134,20 @@ class Wait:
         import asyncio  # who calls this has it loaded
 
         awaited = asyncio.wrap_future(self._future)
-        done, _ = await asyncio.wait({awaited}, timeout=self._seconds)
-        return awaited.result() if done else None
+        try:
+            done, _ = await asyncio.wait({awaited}, timeout=self._seconds)
+            return awaited.result() if done else None
+        finally:
+            awaited.cancel()  # its loop may be closed when the result comes
+
+
+def promise() -> Future[Any]:
+    """Return a future that nobody who waits for it can cancel."""
+    from concurrent.futures import Future  # only failures need it
+
+    made: Future[Any] = Future()
+    made.set_running_or_notify_cancel()
+    return made
 
 
 def follow(course: Course) -> Any:

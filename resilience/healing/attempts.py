@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from resilience.core.rescue import GIVEN_UP
+from resilience.errors import Rejected
 from resilience.healing.actions import Action
 
 
@@ -38,7 +39,7 @@ class Attempts:
         try:
             answer = self._again()
         except Exception as error:
-            self.latest = error
+            self._hear(error)
             raise
         self.returned = True
         return answer
@@ -51,10 +52,14 @@ class Attempts:
             if hasattr(answer, "__await__"):
                 answer = await answer
         except Exception as error:
-            self.latest = error
+            self._hear(error)
             raise
         self.returned = True
         return answer
+
+    def _hear(self, error: Exception) -> None:
+        if not isinstance(error, Rejected):  # the call was not made: what it said before stands
+            self.latest = error
 
     def end(self, error: Exception) -> Any:
         """Return `GIVEN_UP` if the call has only raised its first error, else raise its last."""

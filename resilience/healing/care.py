@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from resilience.core.rescue import GIVEN_UP, Condition, Course, Step, Wait
+from resilience.core.rescue import Condition, Course, Step, Wait
 from resilience.core.trigger import Trigger
+from resilience.errors import Rejected
 from resilience.healing.actions import Action, ActionRecord, Outcome
-from resilience.healing.again import Again
 from resilience.healing.attempts import Act, Ask, Attempts, CatchUp, Make
 from resilience.healing.components import Component, Incident
 from resilience.healing.failures import Failure
@@ -73,7 +73,6 @@ class Care:
         self.recoveries = recoveries
         self.component = component
         self.terms = terms
-        self.retry = Again(means.runtime, component.name, Exception, budget=1.0)
 
     @property
     def condition(self) -> Condition:
@@ -92,25 +91,27 @@ class Care:
 
     def course(self, error: Exception, again: partial[Any]) -> Course:
         """Return the steps after a failure; they end with the call's answer, or none."""
-        terms = self.terms
+        call = Attempts(again, error)
+        try:
+            visit = self._visit(error)
+            answer = (yield from visit.course(call)) if visit is not None else None
+        except Exception as trouble:
+            if trouble is call.latest:
+                raise
+            log.exception("healing %r failed by itself", self.component.name)
+            answer = None
+        return call.end(error) if answer is None else answer[0]
+
+    def _visit(self, error: Exception) -> _Visit | None:
+        """Take the failure down; None where nothing is to be done about it."""
+        clock, terms = self.means.runtime.clock, self.terms
         failure = Failure.of(
-            self.component.name,
-            terms.name,
-            error,
-            terms.severity,
-            terms.category,
-            self.means.runtime.clock,
+            self.component.name, terms.name, error, terms.severity, terms.category, clock
         )
         incident, fresh = self.recoveries.note(self.component, failure, error, terms.strategies)
         if not self.means.settings.auto_recover:
-            return _nothing()
-        visit = _Visit(self, failure, incident, fresh=fresh)
-        return visit.course(error, again)
-
-
-def _nothing() -> Course:
-    return GIVEN_UP
-    yield
+            return None
+        return _Visit(self, failure, incident, fresh=fresh)
 
 
 class _Visit:
@@ -123,7 +124,17 @@ class _Visit:
         fresh: whether the incident begins with it; only then it is told, and not only counted.
     """
 
-    __slots__ = ("_care", "_chronicle", "_failure", "_fresh", "_incident", "_means", "_steps")
+    __slots__ = (
+        "_care",
+        "_chronicle",
+        "_failure",
+        "_fresh",
+        "_incident",
+        "_means",
+        "_steps",
+        "_tries",
+        "_waited",
+    )
 
     def __init__(self, care: Care, failure: Failure, incident: Incident, *, fresh: bool) -> None:
         self._care = care
@@ -133,29 +144,21 @@ class _Visit:
         self._incident = incident
         self._fresh = fresh
         self._steps: list[str] = []
+        self._tries = False  # something by itself, besides waiting for the component
+        self._waited = False  # for a recovery, whose own end counts
 
-    def course(self, error: Exception, again: partial[Any]) -> Course:
+    def course(self, call: Attempts) -> _Attempt:
         """Try what there is; the first answer is the caller's."""
-        strategies = self._strategies()
-        if self._fresh:
-            self._chronicle.started(self._failure, labels(strategies))
-        call = Attempts(again, error)
-        for attempt in self._attempts(call, strategies):
-            done = yield from attempt
-            if done is not None:
-                return done[0]
-        recovery = self._chronicle.of_one(self._failure, Result.FAILED, steps=self._steps)
-        self._chronicle.failed(recovery, told=self._fresh)
-        self._care.recoveries.unrecovered(self._care.component, self._incident)
-        return call.end(error)
+        for attempt in self._attempts(call):
+            answer = yield from attempt
+            if answer is not None:
+                return answer
+        self._gave_up()
+        return None
 
-    def _strategies(self) -> Strategies:
-        own = self._care.terms.strategies
-        return own or self._means.settings.strategies_for(self._failure.category)
-
-    def _attempts(self, call: Attempts, strategies: Strategies) -> Generator[_Attempt, None, None]:
+    def _attempts(self, call: Attempts) -> Generator[_Attempt, None, None]:
         """Yield what to try, in order."""
-        name = self._care.component.name
+        name, strategies = self._care.component.name, self._strategies()
         for action in self._means.actions_for(name, call.latest, in_caller=True):
             yield self._first_aid(action, call)
         for strategy, label in zip(strategies, labels(strategies), strict=True):
@@ -171,58 +174,68 @@ class _Visit:
             else:
                 yield self._ask(strategy, label, call)
 
+    def _strategies(self) -> Strategies:
+        own = self._care.terms.strategies
+        return own or self._means.settings.strategies_for(self._failure.category)
+
+    # -- what is tried --------------------------------------------------------------------------
+
     def _first_aid(self, action: Action, call: Attempts) -> _Attempt:
         """Run an action where the call failed, and make the call again if it did anything."""
         if action.refusal() is not None:
             return None
-        record: ActionRecord = yield Act(action)
         label = f"action {action.name!r}"
+        self._begin(label)
+        record: ActionRecord = yield Act(action)
         self._steps.append(f"{label}: {record.outcome.value}")
         if record.outcome not in _DID_SOMETHING:
             return None
-        return (yield from self._once_more(label, call))
+        answer = yield from self._once_more(call)
+        if answer is not None:
+            self._succeeded(label)
+        return answer
 
     def _wait(self, call: Attempts) -> _Attempt:
         """Wait for the component's recovery, and make the call again if that helped."""
-        future = self._care.recoveries.begin(self._care.component, looks=False)
+        recoveries, component = self._care.recoveries, self._care.component
+        future = recoveries.begin(component, looks=False)
         if future is None:
-            return None
+            # Where its incident is over already, somebody else's recovery has helped.
+            is_over = component.incident is not self._incident
+            return (yield from self._once_more(call)) if is_over else None
         engine = self._means.runtime.engine
         if engine.stands_still:
             yield CatchUp(engine.catch_up)
-        longest = self._care.terms.max_wait
-        result = yield Wait(future, self._means.settings.max_wait if longest is None else longest)
+        result: Result | None = yield Wait(future, self._longest_wait())
         self._steps.append(f"recovery: {'not done yet' if result is None else result.value}")
+        self._waited = self._waited or result is not Result.DEFERRED
         if result is None or not result.helped:
             return None
-        return (yield from self._once_more(ACTION, call))
+        answer = yield from self._once_more(call)
+        if result is Result.UNVERIFIED:
+            recoveries.proved(component, self._incident, helped=answer is not None)
+        return answer
 
-    def _once_more(self, label: str, call: Attempts) -> _Attempt:
-        """Make the call again, once."""
-        try:
-            answer = yield Make(call)
-        except Exception as error:
-            if error is not call.latest:
-                raise
-            return None
-        self._succeeded(label)
-        return (answer,)
+    def _longest_wait(self) -> float:
+        own = self._care.terms.max_wait
+        longest: float = self._means.settings.max_wait if own is None else own
+        return longest
 
     def _retry(self, call: Attempts) -> _Attempt:
         """Make the call again a few times, unless its function does that by itself."""
         if self._care.terms.retries:
             return None
-        return (yield from self._ask(self._care.retry, RETRY, call))
+        return (yield from self._ask(self._means.retry_for(self._care.component), RETRY, call))
 
     def _ask(self, strategy: Any, label: str, call: Attempts) -> _Attempt:
         """Let a strategy answer; what it raises, unless the call did, is its own trouble."""
+        self._begin(label)
         call.replay()
         try:
             answer = yield Ask(strategy, call)
         except Exception as error:
-            if error is not call.latest:
-                log.exception("%s of %r failed", label, self._care.component.name)
             self._steps.append(f"{label}: failed")
+            self._hear(error, label, call)
             return None
         if call.returned:
             self._succeeded(label)
@@ -242,11 +255,46 @@ class _Visit:
         by = strategy if isinstance(strategy, Escalation) else None
         self._means.escalate(self._care.component, incident, SAID, by)
 
+    def _once_more(self, call: Attempts) -> _Attempt:
+        """Make the call again, once."""
+        try:
+            return ((yield Make(call)),)
+        except Exception as error:
+            self._hear(error, "the call", call)
+            return None
+
+    def _hear(self, error: Exception, label: str, call: Attempts) -> None:
+        """Take note of what was raised on the way.
+
+        Raises:
+            Exception: the call's, where it is no failure but what it has to say.
+        """
+        if error is call.latest:
+            if not self._care.terms.trigger.fires(error):
+                raise error
+        elif not isinstance(error, Rejected):  # a call that was not made says nothing new
+            log.error("%s of %r failed", label, self._care.component.name, exc_info=error)
+
+    # -- what is told ---------------------------------------------------------------------------
+
+    def _begin(self, label: str) -> None:
+        """Tell once that something is tried for this caller."""
+        if self._fresh and not self._tries:
+            self._chronicle.started(self._failure, (label,))
+        self._tries = True
+
     def _succeeded(self, label: str) -> None:
         recovery = self._chronicle.of_one(self._failure, Result.SUCCEEDED, label, self._steps)
         self._care.recoveries.succeeded(
             self._care.component, self._incident, recovery, told=self._fresh
         )
+
+    def _gave_up(self) -> None:
+        if self._tries or not self._waited:
+            recovery = self._chronicle.of_one(self._failure, Result.FAILED, steps=self._steps)
+            self._chronicle.failed(recovery, told=self._fresh and self._tries)
+        if not self._waited:
+            self._care.recoveries.unrecovered(self._care.component, self._incident)
 
 
 _Attempt = Generator[Step, Any, tuple[Any] | None]

@@ -12,6 +12,7 @@ from math import inf
 from typing import Any
 
 from resilience.core.rescue import Condition
+from resilience.healing.again import Again
 from resilience.healing.failures import Failure, worse
 from resilience.healing.intensity import Intensity
 from resilience.healing.records import Recovery, Result
@@ -65,6 +66,7 @@ class Component:
     """
 
     __slots__ = (
+        "again",
         "checked",
         "condition",
         "incident",
@@ -81,6 +83,7 @@ class Component:
         self.name = name
         self.condition = Condition()
         self.incident: Incident | None = None
+        self.again: Again | None = None  # how its calls are tried again; made on first use
         self.intensity = Intensity()
         self.recovery: Future[Result] | None = None  # the one that goes on
         self.checked: bool | None = None  # it has a health check, which is then the only judge

@@ -12,7 +12,6 @@ from resilience.core import rescue
 from resilience.core.checks import text
 from resilience.core.guard import name_of
 from resilience.core.runtime import Homed, Runtime
-from resilience.core.trigger import Trigger
 from resilience.errors import ConfigurationError
 from resilience.healing.actions import Action, ActionOptions, FunctionAction
 from resilience.healing.care import Care, Terms
@@ -30,6 +29,8 @@ A = TypeVar("A", bound=Action)
 F = TypeVar("F", bound=Callable[[], Any])
 H = TypeVar("H", bound=Handler)
 R = TypeVar("R")
+
+LONGEST_NAME = 200
 
 
 class Healer(Homed):
@@ -271,20 +272,14 @@ class Healer(Homed):
         self.recoveries.after_fork()
 
     def _look(self) -> None:
-        """Hear of what health has found, and look at what is not well; the engine calls it."""
-        if not (self._means.settings.enabled and self._means.runtime.active):
-            return
-        for each in self._means.around.symptoms():
-            if self.recoveries.component(each.component).incident is None:
-                self.failed(each.component, each.name, each.error, each.severity)
-        self.recoveries.look()
+        if self._means.settings.enabled and self._means.runtime.active:
+            self.recoveries.look()
 
     def _care(self, component: str, fn: Any, category: str | None, severity: str) -> Care:
         terms = Terms(
-            name_of(fn),
+            name_of(fn)[:LONGEST_NAME],
             None if category is None else checked_category("run", category),
             checked_severity("severity", severity),
-            Trigger(),
         )
         found = self.recoveries.component(text("component", component))
         return Care(self._means, self.recoveries, found, terms)

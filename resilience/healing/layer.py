@@ -13,7 +13,7 @@ from resilience.core.trigger import Trigger
 from resilience.errors import UnknownSettingError
 from resilience.healing.care import Terms
 from resilience.healing.failures import severity
-from resilience.healing.healer import Healer
+from resilience.healing.healer import LONGEST_NAME, Healer
 from resilience.healing.means import labels
 from resilience.healing.settings import category, strategies
 
@@ -61,7 +61,7 @@ class HealLayer:
         """Return `call` with its component recovered when it fails."""
         self._name = self._component or guard.component
         retries = guard.layer("retry") is not None
-        terms = Terms(guard.name, retries=retries, **self._terms)
+        terms = Terms(guard.name[:LONGEST_NAME], retries=retries, **self._terms)
         return SHELLS[guard.kind](self._healer.care(self._name, terms), call)
 
     def describe(self) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from resilience.core.runtime import Runtime
 from resilience.healing.actions import Action
+from resilience.healing.again import Again
 from resilience.healing.chronicle import Chronicle
 from resilience.healing.components import Component, Incident
 from resilience.healing.records import Book
@@ -71,6 +72,12 @@ class Means:
             if each.in_caller is in_caller and each.applies(error)
         )
 
+    def retry_for(self, component: Component) -> Again:
+        """Return the retry of a component's calls; they share its budget."""
+        if component.again is None:
+            component.again = Again(self.runtime, component.name, Exception, budget=1.0)
+        return component.again
+
     # -- the last rungs -------------------------------------------------------------------------
 
     def climb(self, component: Component, incident: Incident) -> None:
@@ -111,15 +118,25 @@ class Means:
             self.book.escalated(failure)
 
     def well(self, component: Component) -> None:
-        """Hear that an incident is over: the next one is told, and all actions tried, again."""
-        self.alarm.resolve(component.name)
+        """Hear that an incident is over: all actions may be tried again.
+
+        Whether people are told again is for the escalation to say: a component that fails and is
+        well in turn is one incident to them.
+        """
         for action in self.actions.get(component.name, ()):
             action.reconsider()
 
     def _made_alarm(self) -> Escalation:
         names = self.settings.channels
         served = {name: self._handlers[name] for name in names if name in self._handlers}
-        return Escalation("critical", names, handlers=served, name="healer", system=self)
+        return Escalation(
+            "critical",
+            names,
+            handlers=served,
+            name="healer",
+            claim=self.around.announce,
+            system=self,
+        )
 
 
 def kind_of(strategy: Any) -> str:

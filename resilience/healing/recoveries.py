@@ -7,13 +7,14 @@ and is a success only when a check, or the call itself, shows it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import Context
 from functools import partial
 from threading import Lock
 
 from resilience.circuits.memory import bare_copy
+from resilience.core.rescue import promise
 from resilience.errors import DeadlineExceededError
 from resilience.healing.chronicle import CALL, CHECK
 from resilience.healing.components import Component, Components, Incident
@@ -21,7 +22,7 @@ from resilience.healing.failures import Failure
 from resilience.healing.means import Means
 from resilience.healing.records import Recovery, Result
 from resilience.healing.settings import Strategies
-from resilience.healing.surroundings import Release
+from resilience.healing.surroundings import Release, Symptom
 from resilience.healing.treatment import Treatment
 from resilience.limits.allowance import TimeLimit
 from resilience.limits.timed import timed_sync
@@ -129,16 +130,17 @@ class Recoveries:
             component.waiting = self._running >= self._means.settings.max_concurrent_recoveries
             if component.waiting:
                 return None
-            component.recovery = future = Future[Result]()
+            component.recovery = future = promise()
             self._running += 1
         attend = partial(self._attend, component, incident, treatment, future)
         self._means.runtime.engine.aside(_apart(attend), f"recovery of {component.name}")
         return future
 
     def resume(self, component: Component) -> None:
-        """Let a component be recovered again that was stopped."""
+        """Let a component be recovered again that was stopped; somebody has looked at it."""
         with self._lock:
             component.resume()
+        self._means.alarm.resolve(component.name)
 
     # -- one recovery, in the background --------------------------------------------------------
 
@@ -268,16 +270,27 @@ class Recoveries:
     def succeeded(
         self, component: Component, incident: Incident, recovery: Recovery, *, told: bool
     ) -> None:
-        """Hear that a call that had failed was made again, and returned."""
+        """Hear that a caller's own strategy made its call again, and it returned."""
         with self._lock:
             is_judge = not component.checked and component.recovery is None
-            pending = incident.pending if component.incident is incident else None
-        if is_judge and pending is not None:
-            self._well(component, pending, CALL)
-            return
-        if is_judge:
+            is_over = component.incident is not incident
+        if is_judge and not is_over:
             self._close(component)
         self._chronicle.succeeded(recovery, CALL, told=told)
+
+    def proved(self, component: Component, incident: Incident, *, helped: bool) -> None:
+        """Hear whether a call returned after a recovery that no check could verify."""
+        with self._lock:
+            pending, incident.pending = incident.pending, None
+        if pending is None:
+            return  # another caller was first
+        if helped:
+            self._well(component, pending, CALL)
+        else:
+            steps = (*pending.steps, "the call failed again")
+            failed = self._chronicle.of(incident, Result.FAILED, pending.strategy, steps)
+            self._chronicle.failed(failed)
+            self.unrecovered(component, incident)
 
     def _well(self, component: Component, recovery: Recovery, by: str) -> None:
         """End an incident by a recovery that is verified now."""
@@ -294,22 +307,41 @@ class Recoveries:
 
     def look(self) -> None:
         """Look at all that is not well, in the background; the engine calls it."""
-        if self.components.open():
-            self._means.runtime.engine.aside(_apart(self.round), "healer")
+        symptoms = {each.component: each for each in self._means.around.symptoms()}
+        if symptoms or self.components.open():
+            self._means.runtime.engine.aside(_apart(lambda: self.round(symptoms)), "healer")
 
-    def round(self) -> None:
-        """Find out which components are well again, and recover those that are due."""
+    def round(self, symptoms: Mapping[str, Symptom]) -> None:
+        """Find out what has failed, what is well again, and what is due to be recovered.
+
+        Args:
+            symptoms: `{component: what its health checks last said}` of those that are down.
+        """
         for component in self.components.open():
             incident = component.incident
             if incident is not None and component.recovery is None:
-                self._look_at(component, incident)
+                self._look_at(component, incident, is_down=component.name in symptoms)
+        for name, symptom in symptoms.items():
+            component = self.component(name)
+            # Health takes several results to believe that it is well again; one will do here.
+            if component.incident is None and not self._means.around.verified(name):
+                self._detected(component, symptom)
 
-    def _look_at(self, component: Component, incident: Incident) -> None:
+    def _detected(self, component: Component, symptom: Symptom) -> None:
+        clock = self._means.runtime.clock
+        failure = Failure.of(
+            component.name, symptom.name, symptom.error, symptom.severity, None, clock
+        )
+        incident, _ = self.note(component, failure, symptom.error)
+        if self._means.settings.auto_recover:
+            self.attend_to(component, incident)
+
+    def _look_at(self, component: Component, incident: Incident, *, is_down: bool) -> None:
         well = self._means.around.verified(component.name)
         component.checked = well is not None
         if component.incident is not incident:
             return
-        if well:
+        if well and not is_down:
             by_itself = self._chronicle.of(incident, Result.SUCCEEDED, "itself")
             self._well(component, incident.pending or by_itself, CHECK)
         elif well is None and self._means.now() - incident.last >= QUIET:

@@ -57,6 +57,10 @@ def _alone(component: str) -> float:
     return 0.0
 
 
+def _by_us(component: str) -> object:
+    return True
+
+
 def _all_are_well() -> Iterable[Symptom]:
     return ()
 
@@ -74,6 +78,8 @@ class Surroundings:
         degrade: `degrade(level, reason)` asks for a level of service.
         is_flapping: `is_flapping(component)`: whether its health changes too often to act on.
         spread: `spread(component)`: the share of the fleet, 0-1, with the same symptom.
+        announce: `announce(component)`: true where this process, of all in the fleet, is the one
+            to tell people of it.
         unwell: `unwell()`: the components that are down, as their checks last said.
     """
 
@@ -82,6 +88,7 @@ class Surroundings:
     degrade: Callable[[str, str], object] = _ignored
     is_flapping: Callable[[str], bool] = _steady
     spread: Callable[[str], float] = _alone
+    announce: Callable[[str], object] = _by_us
     unwell: Callable[[], Iterable[Symptom]] = _all_are_well
 
     def verified(self, component: str) -> bool | None:

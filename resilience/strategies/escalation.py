@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections import OrderedDict, deque
@@ -21,6 +22,8 @@ from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do
 from resilience.core.runtime import Runtime
 from resilience.core.trigger import Trigger
 from resilience.notify import Channels, Handler, Message, shortened
+
+log = logging.getLogger("resilience")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,6 +51,7 @@ class Incident:
 
     Args:
         component: what failed.
+        level: the level that people were told.
         since: wall-clock time of the first failure, seconds since 1970-01-01 UTC.
         last: monotonic seconds of the last failure.
         held_back: failures after the first one, which nobody was told of.
@@ -55,6 +59,7 @@ class Incident:
     """
 
     component: str
+    level: str
     since: float
     last: float
     held_back: int = 0
@@ -66,7 +71,8 @@ class Escalation:
 
     There is one message for each incident. An incident begins with the first failure of a
     component and ends with `resolve`, or after `quiet` seconds without another failure; the
-    failures meanwhile are counted, and the next message says how many were held back. Messages
+    failures meanwhile are counted, and the next message says how many were held back. Only a
+    failure of a higher level is told before that. Messages
     leave the process in the background. A channel that fails is logged, and hurts nobody.
 
     Args:
@@ -147,7 +153,7 @@ class Escalation:
         level: str | None = None,
         **context: Any,
     ) -> bool:
-        """Tell of a failure; returns whether this one began an incident, and so is told.
+        """Tell of a failure; returns whether this one is told, and not only counted.
 
         Args:
             error: what failed, or in words what is wrong.
@@ -158,7 +164,7 @@ class Escalation:
         component = self.name if component is None else component
         level = self.level if level is None else one_of(*SEVERITIES)("escalation level", level)
         with self._lock:
-            held_back = self._begin(component)
+            held_back = self._begin(component, level)
         if held_back is None:
             return False
         told = {"component": component, "level": level, "held_back": held_back, **context}
@@ -187,7 +193,7 @@ class Escalation:
         now = self._runtime.clock.monotonic()
         with self._lock:
             return [
-                Incident(each.component, each.since, each.last, each.held_back,
+                Incident(each.component, each.level, each.since, each.last, each.held_back,
                          each.requires_manual_intervention)
                 for each in self._incidents.values() if self._goes_on(each, now)
             ]  # fmt: skip
@@ -238,17 +244,18 @@ class Escalation:
 
     # -- incidents and messages -----------------------------------------------------------------
 
-    def _begin(self, component: str) -> int | None:
-        """Return how many were held back before, if an incident begins; else count this one."""
+    def _begin(self, component: str, level: str) -> int | None:
+        """Return how many were held back before, if this one is to be told; else count it."""
         now = self._runtime.clock.monotonic()
         before = self._incidents.pop(component, None)
-        if before is not None and self._goes_on(before, now):
+        if before is not None and self._goes_on(before, now) and not _is_worse(level, before):
             before.last = now
             before.held_back += 1
             self._incidents[component] = before
             return None
         self._incidents[component] = Incident(
             component,
+            level,
             self._runtime.clock.time(),
             now,
             requires_manual_intervention=self.requires_manual_intervention,
@@ -269,8 +276,15 @@ class Escalation:
                 self._sending.release()
 
     def _send_one(self, component: str, message: Message) -> None:
-        if self.claim is None or self.claim(component):
+        if self._is_ours(component):
             self.channels.send(message, self._settled)
+
+    def _is_ours(self, component: str) -> bool:
+        try:
+            return self.claim is None or bool(self.claim(component))
+        except Exception:
+            log.exception("the claim to tell of %r failed: it is told", component)
+            return True
 
     def finish(self) -> None:
         """Send what waits, and see what is being sent through to its end."""
@@ -288,6 +302,10 @@ class Escalation:
 
 
 _OVER = float("-inf")
+
+
+def _is_worse(level: str, incident: Incident) -> bool:
+    return SEVERITIES.index(level) > SEVERITIES.index(incident.level)
 
 
 def _message(error: BaseException | str, told: Mapping[str, Any]) -> Message:

@@ -6,22 +6,24 @@ import logging
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future
 from functools import partial
 from pkgutil import resolve_name
 from threading import Lock
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from resilience import signals
 from resilience.core import degraded, rescue
 from resilience.core.checks import function, text
 from resilience.core.classify import Matcher
 from resilience.core.names import shown
-from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do, Wait
+from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do, Wait, promise
 from resilience.core.runtime import Runtime
 from resilience.core.trigger import Trigger
 from resilience.errors import ConfigurationError
 from resilience.strategies.checkpoints import Checkpoint, Saved
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 log = logging.getLogger("resilience")
 
@@ -150,7 +152,7 @@ class Restore:
         """Return the steps of a restore."""
         if self._put_back is None:
             return self._answer(error)
-        mine: Future[bool] = Future()
+        mine: Future[bool] = promise()
         with self._lock:
             others = self._going_on
             if others is None:

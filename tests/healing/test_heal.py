@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from werkzeug.exceptions import NotFound
 
 from resilience import (
     CircuitOpenError,
@@ -591,21 +592,88 @@ def test_a_success_of_the_next_call_shows_that_it_is_well(
 ) -> None:
     """Where no check can: the recovery was not proved before."""
     world.check = lambda component: None
-    healer.configure(HealerSettings(default_strategy="action"))
     healer.action("database")(lambda: None)
-    guarded = kind(database.query)
+    healer.failed("database", "postgres", ConnectionError())
+    world.catch_up()
+    assert told(events) == ["failure_detected", "recovery_started"]
 
-    database.up = False
-    with pytest.raises(ConnectionError):
-        use(healer, guarded)
-    assert "recovery_succeeded" not in told(events)
-
-    database.up = True
-    assert use(healer, guarded, 1) == (1,)
+    assert use(healer, kind(database.query), 1) == (1,)
 
     assert told(events)[-1] == "recovery_succeeded"
     assert events[-1].data["verified_by"] == "call"
     assert healer.statistics().open == ()
+
+
+def test_a_call_that_fails_again_shows_that_it_did_not_help(
+    healer: Healer, world: World, database: Database, kind: Call, events: list[Event]
+) -> None:
+    """One failure, one recovery: waiting for the component's is none of the caller's own."""
+    world.check = lambda component: None
+    healer.configure(HealerSettings(default_strategy="action"))
+    healer.action("database", name="useless")(lambda: None)
+    database.up = False
+
+    with pytest.raises(ConnectionError):
+        use(healer, kind(database.query))
+
+    assert told(events) == ["failure_detected", "recovery_started", "recovery_failed"]
+    assert events[-1].data["reason"] == "action 'useless': done; the call failed again"
+    assert healer.statistics().recoveries == 1
+
+
+def test_one_failure_that_is_recovered_is_one_recovery(
+    healer: Healer, database: Database, kind: Call, events: list[Event]
+) -> None:
+    """Verified by the health check; that the call then returned is its own affair."""
+    healer.action("database")(database.repair)
+    database.up = False
+    use(healer, kind(database.query))
+
+    assert told(events) == ["failure_detected", "recovery_started", "recovery_succeeded"]
+    assert (healer.statistics().recoveries, len(healer.history())) == (1, 1)
+
+
+def test_what_the_call_says_the_second_time_goes_to_the_caller(
+    healer: Healer, world: World, database: Database, kind: Call
+) -> None:
+    """An answer such as `abort(404)` is no failure; a rejection says nothing new."""
+    world.check = lambda component: None
+    outcomes: list[Exception] = []
+
+    def call() -> None:
+        raise outcomes.pop(0)
+
+    outcomes[:] = [ConnectionError("mine"), NotFound()]
+    with pytest.raises(NotFound):
+        use(healer, kind(call))
+    assert outcomes == []
+
+    outcomes[:] = [ConnectionError("mine"), CircuitOpenError("database"), KeyError()]
+    with pytest.raises(ConnectionError, match="mine"):
+        use(healer, kind(call))
+    assert len(outcomes) == 1
+
+
+def test_a_mistake_in_the_healer_itself_is_not_the_callers(
+    healer: Healer, database: Database, kind: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is logged, and the caller gets its own error."""
+    database.up = False
+    monkeypatch.setattr(healer.recoveries, "note", lambda *_: 1 / 0)
+
+    with pytest.raises(ConnectionError, match="no route"):
+        use(healer, kind(database.query))
+
+
+def test_functions_with_long_names_are_healed_too(healer: Healer, database: Database) -> None:
+    """A failure's name is cut where names have to end."""
+    database.query.__func__.__qualname__ = "q" * 300  # type: ignore[attr-defined]
+    healer.action("database")(database.repair)
+    database.up = False
+    try:
+        assert healer.run("database", database.query, 1) == (1,)
+    finally:
+        database.query.__func__.__qualname__ = "Database.query"  # type: ignore[attr-defined]
 
 
 def test_a_success_is_no_proof_where_there_is_a_check(

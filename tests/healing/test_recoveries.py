@@ -525,10 +525,10 @@ def test_the_app_stays_degraded_while_it_is_ill(
     assert len(world.levels) == before + 3
 
 
-def test_what_is_well_again_is_escalated_anew_when_it_fails(
+def test_what_is_well_and_fails_in_turn_is_one_incident_to_people(
     system: System, healer: Healer, database: Database, clock: ManualClock, events: list[Event]
 ) -> None:
-    """The incident is over as soon as the check passes, whoever mended it."""
+    """They are told again after five quiet minutes, or when somebody has looked at it."""
     database.up = False
     fail(healer, system, "critical")
     database.up = True
@@ -540,9 +540,48 @@ def test_what_is_well_again_is_escalated_anew_when_it_fails(
     database.up = False
     clock.advance(6)
     fail(healer, system, "critical")
-
-    assert told(events).count("escalated") == 2
     assert told(events).count("failure_detected") == 2
+    assert told(events).count("escalated") == 1
+
+    healer.resume("database")
+    fail(healer, system, "critical")
+    assert told(events).count("escalated") == 1
+
+    database.up = True
+    clock.advance(6)
+    system.tick()
+    clock.advance(300)
+    database.up = False
+    fail(healer, system, "critical")
+    assert told(events).count("escalated") == 2
+
+
+def test_health_has_the_last_word_on_what_is_well(
+    system: System, clock: ManualClock, events: list[Event]
+) -> None:
+    """One result that passes ends no incident, and health that lags behind begins no other."""
+    system.healer.configure(HealerSettings(default_strategy="action"))
+    state = {"up": True}
+
+    @system.health.check("ping", component="database", interval=20.0)
+    def ping() -> bool:
+        return state["up"]
+
+    def pass_time(seconds: int) -> None:
+        for _ in range(seconds):
+            clock.advance(1)
+            system.tick()
+
+    pass_time(30)
+    state["up"] = False
+    pass_time(90)
+    assert system.healer.statistics().open == ("database",)
+
+    state["up"] = True
+    pass_time(120)
+
+    assert system.healer.statistics().open == ()
+    assert [event.type for event in events].count("failure_detected") == 1
 
 
 def test_components_that_health_says_are_down_are_heard_of(

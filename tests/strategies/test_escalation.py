@@ -107,6 +107,33 @@ def test_there_is_one_message_for_an_incident_with_the_count_of_those_held_back(
     assert [context["held_back"] for context in told.contexts] == [0, 9]
 
 
+def test_a_failure_of_a_higher_level_is_told_before_the_end(
+    system: System, escalation: Escalation, told: Told
+) -> None:
+    """Who was told of something low wants to know that it is critical."""
+    levels = ["low", "low", "high", "medium", "critical", "critical"]
+    assert [escalation.escalate("no answer", level=level) for level in levels] == [
+        True, False, True, False, True, False,
+    ]  # fmt: skip
+    system.tick()
+
+    assert [text.partition("]")[0] for text in told.texts] == ["[low", "[high", "[critical"]
+
+
+def test_a_claim_that_fails_silences_nobody(system: System, told: Told) -> None:
+    """Two messages are better than none."""
+
+    def claim(component: str) -> bool:
+        raise OSError
+
+    Escalation(channels=["slack"], handlers={"slack": told}, claim=claim, system=system).escalate(
+        "no answer"
+    )
+    system.tick()
+
+    assert len(told.texts) == 1
+
+
 def test_each_component_has_its_own_incident(
     system: System, escalation: Escalation, told: Told
 ) -> None:
