@@ -30,7 +30,7 @@ SECRET = "postgres://admin:hunter2@10.0.0.7"  # what an exception's text may hol
 OPERATOR = {"Authorization": "Bearer operator"}
 PROBE_PATHS = ["/health", "/health/live", "/health/ready"]
 ENDPOINTS = [*PROBE_PATHS, "/degradation"]
-ROUTES = ["pay", "prices", "reviews", "late", "broken", "left", "checkout", "extras"]
+ROUTES = ["pay", "prices", "reviews", "late", "broken", "left", "quote", "checkout", "extras"]
 """Each is served below `/` by the method of `Shop` of its name."""
 
 
@@ -71,6 +71,8 @@ class Shop:
         self.pay: Any = circuit("payments", failure_threshold=1, reset_timeout=20)(self._answer)
         self.prices: Any = fallback("old", stale_for=60)(circuit("prices <b>£")(self._answer))
         self.reviews: Any = fallback("none")(circuit("reviews", failure_threshold=1)(self._answer))
+        quotes = circuit("quotes", failure_threshold=1)
+        self.quote: Any = self.system.timeout(4.0)(quotes(self._quote))
         self._looked_up: Any = circuit("missing", failure_threshold=1)(self._look_up)
 
     def circuit(self, name: str) -> Circuit:
@@ -113,6 +115,10 @@ class Shop:
         if not self.healthy:
             raise ConnectionError(SECRET)
         return "fresh"
+
+    def _quote(self) -> str:
+        self.clock.advance(3 if self.healthy else 5)
+        return "quoted"
 
     @staticmethod
     def _look_up(status: int, abort: Callable[[int], Any]) -> str:
@@ -162,6 +168,9 @@ class AsyncShop(Shop):
 
     async def _answer(self) -> str:  # type: ignore[override]
         return super()._answer()
+
+    async def _quote(self) -> str:  # type: ignore[override]
+        return super()._quote()
 
     @staticmethod
     async def _look_up(status: int, abort: Callable[[int], Any]) -> str:  # type: ignore[override]
@@ -318,6 +327,16 @@ class WebContract:
 
         assert reply.body == b"fresh 1.5"
         assert site.ask("/left").body == b"None"
+
+    def test_a_caller_in_a_hurry_opens_no_circuit(self, site: Site) -> None:
+        """It has its 504, and everybody else what they came for; one that is too slow opens it."""
+        hurried = [site.ask("/quote", headers={"X-Request-Timeout": "0.1"}) for _ in range(9)]
+        patient = site.ask("/quote")
+
+        assert [each.status for each in hurried] == [504] * 9
+        assert (patient.status, patient.body) == (200, b"quoted")
+        site.shop.healthy = False
+        assert [site.ask("/quote").status for _ in range(2)] == [504, 503]
 
     # -- when there are too many --------------------------------------------------------------
 
