@@ -1,19 +1,16 @@
 """What Flask, Django, Starlette and FastAPI make of decorated views, both sync and async."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
-import django
 import flask
 import pytest
 from asgiref.sync import iscoroutinefunction
-from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest, HttpResponse
-from django.test import AsyncRequestFactory, RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory, override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -28,6 +25,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from resilience import System
+from tests.integrations.django_project import set_up
 
 system = System()
 
@@ -153,12 +151,7 @@ urlpatterns = [
 @pytest.fixture
 def django_urls() -> Iterator[None]:
     """Let Django find this module's views, whatever else it was configured for."""
-    if not settings.configured:
-        assert "DJANGO_SETTINGS_MODULE" not in os.environ
-        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests", USE_TZ=True)
-        django.setup()
-    from django.test import override_settings
-
+    set_up()
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[], ALLOWED_HOSTS=["*"]):
         yield
 

@@ -1,0 +1,203 @@
+"""The middleware: each request's passage begins and ends here, sync and async."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings as project
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+
+from resilience import ConfigurationError, OverloadedError
+from resilience.web import endpoints
+from resilience.web.passage import READ, Passage
+from resilience.web.problems import ANSWERED, answer_to
+from resilience_django.state import SETTING, State, current, response_of
+
+PATH = "resilience_django.middleware.ResilienceMiddleware"
+
+_READ = [(f"HTTP_{name.upper().replace('-', '_')}", name) for name in READ]
+_CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE")
+
+GetResponse = Callable[[HttpRequest], Any]
+
+
+class ResilienceMiddleware:
+    """Answers rejected calls, marks degraded answers, counts requests, sheds load.
+
+    Put it first: then the probes answer whatever `ALLOWED_HOSTS`, `SECURE_SSL_REDIRECT` and login
+    checks say, and requests that are turned away cost nothing else.
+
+    Args:
+        get_response: the next layer, sync or async.
+
+    Raises:
+        ImproperlyConfigured: the `RESILIENCE` setting is refused, or this middleware is listed
+            twice.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        self._state = _state()
+        self._state.system.warn_of_unknown()
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Serve a request."""
+        if self._is_async:
+            return self._serve_async(request)
+        answer, passage = self._begin(request)
+        if answer is None:
+            try:
+                with passage:
+                    answer = self._get_response(request)
+            except BaseException:
+                passage.finish(None, failed=True)
+                raise
+        return _left(passage, request, answer)
+
+    async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
+        answer, passage = self._begin(request)
+        if answer is None:
+            try:
+                with passage:
+                    answer = await self._get_response(request)
+            except BaseException as error:
+                passage.finish(None, failed=not isinstance(error, CancelledError))
+                raise
+        return _left(passage, request, answer)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer a call that was not made or took too long; nobody else sees a view's errors."""
+        return _answered(request, exception) if isinstance(exception, ANSWERED) else None
+
+    def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:
+        """Return the request's passage, and the answer where its view need not be asked."""
+        state, meta = self._state, request.META
+        state.system.ensure()
+        passage = Passage(
+            state.system,
+            state.web,
+            {name: meta[key] for key, name in _READ if key in meta},
+            request.path_info,
+            request.method or "GET",
+            meta.get("gunicorn.socket"),
+        )
+        passage.find_route = lambda: _route(request)
+        return _probe(state, request) or _refusal(passage, request), passage
+
+
+def _state() -> State:
+    try:
+        listed = list(project.MIDDLEWARE).count(PATH)
+        if listed > 1:
+            raise ConfigurationError(f"MIDDLEWARE lists {PATH} {listed} times: list it once, first")
+        return current()
+    except ConfigurationError as error:
+        raise ImproperlyConfigured(f"{SETTING}: {error}") from error
+
+
+def _probe(state: State, request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to a probe, unless who asks has yet to be found out by other layers."""
+    path, method = request.path_info, request.method or "GET"
+    if path not in endpoints.PROBES:
+        return None
+    actor = None
+    if endpoints.asks_who(method, path) and any(map(request.META.get, _CREDENTIALS)):
+        if not hasattr(request, "user"):
+            return None
+        actor = state.actor(request)
+    headers = {"accept": request.META.get("HTTP_ACCEPT", "")}
+    answer = endpoints.answer(state.system, state.web, method, path, headers, lambda: actor)
+    return None if answer is None else response_of(answer)
+
+
+def _refusal(passage: Passage, request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to a request that is turned away; None: it is served."""
+    if not passage.pressed():
+        return None
+    try:
+        passage.admit(_view_of(request))
+    except OverloadedError as error:
+        return _answered(request, error)
+    return None
+
+
+def _answered(request: HttpRequest, error: Any) -> HttpResponse:
+    return response_of(answer_to(error, request.META.get("HTTP_ACCEPT", ""), request.path))
+
+
+def _view_of(request: HttpRequest) -> Any:
+    try:
+        return resolve(request.path_info, getattr(request, "urlconf", None)).func
+    except Resolver404:
+        return None
+
+
+def _route(request: HttpRequest) -> str:
+    """Return the template of the route that serves a request; "" for none."""
+    match = request.resolver_match
+    return "" if match is None else f"/{match.route}"
+
+
+def _left(passage: Passage, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return the response on its way out; the passage ends with its body."""
+    passage.status = response.status_code
+    passage.keep_route()
+    value = passage.degraded_header()
+    if value:
+        response.headers["X-Degraded"] = value
+    parts: Any = getattr(response, "streaming_content", None)
+    if parts is None or getattr(response, "file_to_stream", None) is not None:
+        passage.finish(passage.status, failed=False)  # whole; or a file that the server sends
+    elif getattr(response, "is_async", False):
+        response.streaming_content = _async_parts(passage, parts)
+    else:
+        response.streaming_content = _parts(passage, parts)
+    return response
+
+
+def _parts(passage: Passage, parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts of a body, each made inside the passage, which ends with the last."""
+    run, failed = passage.context().run, True
+    try:
+        body = run(iter, parts)
+        while (part := run(next, body, None)) is not None:
+            yield part
+        failed = False
+    except GeneratorExit:
+        failed = False  # its reader has gone
+        raise
+    finally:
+        passage.finish(passage.status, failed)
+
+
+async def _async_parts(passage: Passage, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    failed = True
+    try:
+        while (part := await _next(passage, parts)) is not None:
+            yield part
+        failed = False
+    except (GeneratorExit, CancelledError):
+        failed = False
+        raise
+    finally:
+        passage.finish(passage.status, failed)
+
+
+async def _next(passage: Passage, parts: AsyncIterator[bytes]) -> bytes | None:
+    with passage:
+        step: Awaitable[bytes | None] = anext(parts, None)
+        return await step

@@ -1,0 +1,110 @@
+"""What a project was set up with: its `RESILIENCE` setting, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings as project
+from django.core.signals import setting_changed
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+
+from resilience import ConfigurationError, Settings, System
+from resilience import system as default_system
+from resilience.core.checks import mapping
+from resilience.settings import WebSettings
+from resilience.web.actors import actor_of
+from resilience.web.answers import Answer
+
+SETTING = "RESILIENCE"
+OWN = ("authorize", "system")
+"""What the setting may hold besides the tree of `Settings`."""
+
+Authorize = Callable[[HttpRequest], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a project was set up with.
+
+    Args:
+        system: whose guards it uses.
+        web: its web settings.
+        authorize: tells who may see details.
+    """
+
+    system: System
+    web: WebSettings
+    authorize: Authorize
+
+    def actor(self, request: HttpRequest) -> object | None:
+        """Return who sends the request and may see details, or None."""
+        return actor_of(self.authorize, request)
+
+
+def staff(request: HttpRequest) -> Any:
+    """Return the request's user if it is one of the staff, or None."""
+    user = getattr(request, "user", None)  # there is none before the authentication middleware
+    return user if user is not None and user.is_active and user.is_staff else None
+
+
+_made: tuple[Any, State] | None = None
+
+
+def current() -> State:
+    """Return the project's state, made when it is first asked for.
+
+    Raises:
+        ConfigurationError: a setting is refused; says which, and what is allowed.
+    """
+    global _made  # noqa: PLW0603 - Django has one set of settings for a process
+    given = getattr(project, SETTING, None)
+    if _made is None or _made[0] is not given:
+        _made = (given, _state_of({} if given is None else mapping(SETTING, given)))
+    return _made[1]
+
+
+def response_of(answer: Answer) -> HttpResponse:
+    """Return an answer as a Django response."""
+    return HttpResponse(
+        answer.body,
+        status=answer.status,
+        content_type=answer.content_type,
+        headers=dict(answer.headers),
+    )
+
+
+def _state_of(given: Mapping[str, Any]) -> State:
+    system = _object("system", given.get("system", default_system), System)
+    authorize = _object("authorize", given.get("authorize", staff))
+    tree = {name: value for name, value in given.items() if name not in OWN}
+    found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
+    system.configure(found, source="django settings")
+    return State(system, found.web, authorize)
+
+
+def _object(name: str, given: Any, kind: type | None = None) -> Any:
+    """Return what was given, or what its dotted path names."""
+    found = given
+    if isinstance(given, str):
+        try:
+            found = import_string(given)
+        except ImportError as error:
+            raise ConfigurationError(f"{name}={given!r}: {error}") from None
+    fits = callable(found) if kind is None else isinstance(found, kind)
+    if not fits:
+        wanted = "a function of the request" if kind is None else f"a {kind.__name__}"
+        raise ConfigurationError(f"{name}={given!r}: give {wanted}, or its dotted path")
+    return found
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    global _made  # noqa: PLW0603 - as above
+    if setting == SETTING:
+        _made = None
+
+
+setting_changed.connect(_forget)
