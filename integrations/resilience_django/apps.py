@@ -1,5 +1,7 @@
 """The app: it puts the project's settings in force, and starts nothing."""
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -9,7 +11,7 @@ class ResilienceConfig(AppConfig):
     name = "resilience_django"
     label = "resilience"
     verbose_name = "Resilience"
-    default_auto_field = "django.db.models.BigAutoField"
+    default_auto_field: Any = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register the system checks."""

@@ -85,15 +85,20 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     return []
 
 
+def _patterns(resolver: Any) -> list[Any]:
+    found: list[Any] = resolver.url_patterns
+    return found
+
+
 def _resolvers(resolver: URLResolver) -> Iterator[URLResolver]:
-    for each in resolver.url_patterns:
+    for each in _patterns(resolver):
         if isinstance(each, URLResolver):
             yield each
             yield from _resolvers(each)
 
 
 def _views(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, Any]]:
-    for each in resolver.url_patterns:
+    for each in _patterns(resolver):
         route = prefix + str(each.pattern)
         if isinstance(each, URLResolver):
             yield from _views(each, route)

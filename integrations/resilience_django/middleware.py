@@ -64,7 +64,7 @@ class ResilienceMiddleware:
             except BaseException:
                 passage.finish(None, failed=True)
                 raise
-        return _left(passage, request, answer)
+        return _left(passage, answer)
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
         answer, passage = self._begin(request)
@@ -75,7 +75,7 @@ class ResilienceMiddleware:
             except BaseException as error:
                 passage.finish(None, failed=not isinstance(error, CancelledError))
                 raise
-        return _left(passage, request, answer)
+        return _left(passage, answer)
 
     def process_exception(
         self, request: HttpRequest, exception: Exception
@@ -152,14 +152,14 @@ def _route(request: HttpRequest) -> str:
     return "" if match is None else f"/{match.route}"
 
 
-def _left(passage: Passage, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def _left(passage: Passage, response: Any) -> HttpResponseBase:
     """Return the response on its way out; the passage ends with its body."""
     passage.status = response.status_code
     passage.keep_route()
     value = passage.degraded_header()
     if value:
         response.headers["X-Degraded"] = value
-    parts: Any = getattr(response, "streaming_content", None)
+    parts = getattr(response, "streaming_content", None)
     if parts is None or getattr(response, "file_to_stream", None) is not None:
         passage.finish(passage.status, failed=False)  # whole; or a file that the server sends
     elif getattr(response, "is_async", False):
