@@ -11,7 +11,7 @@ BENCH := .venv-bench/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint types layers wheel bench system clean
+.PHONY: help venv demo test oldest check lint types layers wheel bench system clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -23,6 +23,9 @@ demo: .venv/.demo ## a shop through an outage; FRAMEWORK=starlette, and ARGS="--
 
 test: .venv/.dev system ## all tests, with branch coverage; ARGS="-k circuit" passes options
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+oldest: ## the integrations' tests on the oldest releases that are supported
+	@.ci/check-oldest $(PYTHON) $(ARGS)
 
 check: lint types layers wheel ## all that can be known without running the tests
 
@@ -44,7 +47,7 @@ bench: .venv-bench/.bench ## what a call costs beside the peers; ARGS passes opt
 	@$(BENCH)/python -m benchmarks $(ARGS)
 
 clean: ## remove all that these targets made here
-	rm -rf .venv .venv-bench build dist .coverage .coverage.* htmlcov
+	rm -rf .venv .venv-bench .venv-oldest build dist .coverage .coverage.* htmlcov
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

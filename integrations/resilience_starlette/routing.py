@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.routing import Match, Mount
 
-from resilience.web.asgi import Scope
+from resilience.web.asgi import Scope, path_below_root
 
 
 def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -60,14 +60,23 @@ def _route(scope: Scope, endpoint: Any) -> Any:
         return included
     if "route" in scope:
         return scope["route"]
-    return _serving(endpoint, scope["router"].routes)  # Starlette before 1.4 keeps no route
+    return _serving(endpoint, path_below_root(scope), scope["router"].routes)
 
 
-def _serving(endpoint: Any, routes: Iterable[Any]) -> Any:
+def _serving(endpoint: Any, path: str, routes: Iterable[Any]) -> Any:
+    """Return the route of a view; for Starlette before 1.8, whose scope does not name it.
+
+    Args:
+        endpoint: the view, or the app that is mounted.
+        path: the path below the last mount; a view may have several routes.
+        routes: where to look.
+    """
     for route in routes:
-        if endpoint in (getattr(route, "endpoint", None), getattr(route, "app", None)):
+        if endpoint is getattr(route, "app", None):
             return route
-        found = _serving(endpoint, getattr(route, "routes", None) or ())
+        if endpoint is getattr(route, "endpoint", None) and route.path_regex.match(path):
+            return route
+        found = _serving(endpoint, path, getattr(route, "routes", None) or ())
         if found is not None:
             return found
     return None

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
+if TYPE_CHECKING:
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    Proxy = wrapt.ObjectProxy  # generic from wrapt 2 on
 
-class GuardedObject(wrapt.ObjectProxy[Any]):
+
+class GuardedObject(Proxy):
     """A callable object whose calls go through its guard.
 
     Args:
