@@ -90,6 +90,7 @@ class Parts:
 
         host = Host(self.runtime.clock)
         self.runtime.engine.every(SAMPLED_EVERY, host.sample, name="host", jitter=0.0)
+        self.runtime.engine.at_stop(host.stop)
         return host
 
     @part

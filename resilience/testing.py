@@ -94,12 +94,15 @@ def record_events(system: System = default_system) -> Iterator[list[Event]]:
 def reset(system: System = default_system) -> None:
     """Close all circuits of `system` afresh, without orders, counts or keys; fill all budgets.
 
-    It is at the normal level then, and no feature is under an order.
+    It is at the normal level then, no feature is under an order, and no health check has found
+    anything yet.
     """
     system.circuits.reset()
     system.retries.reset()
     if is_made(system, "degradation"):
         system.degradation.reset()
+    if is_made(system, "health"):
+        system.health.reset()
 
 
 @contextmanager

@@ -92,15 +92,14 @@ class Changes:
         self._waiting: deque[Change] = deque()
         self._telling = Lock()
 
-    def handle(self, handler: AlertHandler) -> Callable[[], None]:
-        """Call `handler(event)` when something gets worse; returns what ends that."""
-        self._handlers.append(handler)
+    def handle(self, handler: AlertHandler) -> None:
+        """Call `handler(event)` when something gets worse; once, however often it is given."""
+        if handler not in self._handlers:
+            self._handlers.append(handler)
 
-        def unsubscribe() -> None:
-            if handler in self._handlers:
-                self._handlers.remove(handler)
-
-        return unsubscribe
+    def forget(self) -> None:
+        """Forget who was alerted of what."""
+        self._alerted.clear()
 
     def adjust(self, settings: HealthSettings) -> None:
         """Go by other settings from now on."""

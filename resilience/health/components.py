@@ -82,7 +82,8 @@ class Component:
             self.records.popleft()
 
     def clear(self, now: float) -> None:
-        """Forget every result."""
+        """Forget every result; that nothing is known then is no change that anybody is told of."""
+        self.shown = (Status.UNKNOWN, Level.OK)
         self.records.clear()
         self._scores, self._latencies = Course(), Course()
         self._trend = self._latency_trend = None

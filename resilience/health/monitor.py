@@ -141,6 +141,7 @@ class Health:
         check = self._watch.add(name, runnable(name, call), declared, origin_of(call, place))
         with self._lock:
             self._overview.put(check, self._clock.monotonic(), self._clock.time())
+        self._watch.begin(name)  # after that: its first result has a place to go
         return call
 
     def _heard(self, check: Check, finding: Finding) -> None:
@@ -221,10 +222,15 @@ class Health:
         """
         now = self._clock.monotonic()
         with self._lock:
-            if component is not None:
-                self._found(component).clear(now)
-            else:
+            if component is None:
                 self._overview.clear(now)
+            else:
+                self._found(component).clear(now)
+
+    def reset(self) -> None:
+        """Forget all results, and who was alerted of what; the checks stay."""
+        self.clear_history()
+        self._changes.forget()
 
     def _found(self, component: str) -> Component:
         components = self._overview.components
@@ -295,7 +301,7 @@ class Health:
         """
         known = {
             "health check": [check.name for check in self.checks],
-            "health component": list(self._overview.components),
+            "health component": [*self._overview.components, CircuitsTogether.name],
         }
         given = {"health check": self.settings.checks, "health component": self.settings.components}
         for kind, names in known.items():

@@ -54,6 +54,7 @@ class Overview:
         """Go by other settings from now on."""
         self._settings = settings
         self._thresholds = Thresholds(**settings.thresholds())
+        self._of_circuits = Thresholds(**settings.thresholds(CircuitsTogether.name))
         self.snapshots = deque(self.snapshots, maxlen=settings.history_size)
         for component in self.components.values():
             component.adjust(settings)
@@ -157,7 +158,7 @@ class Overview:
     def _health(self, now: float, circuits: int, refusing: int) -> dict[str, ComponentHealth]:
         found = {name: each.health(now) for name, each in self.components.items()}
         if circuits:
-            together = self._together.health(circuits, refusing, self._thresholds)
+            together = self._together.health(circuits, refusing, self._of_circuits)
             found[CircuitsTogether.name] = together
         return found
 

@@ -56,6 +56,7 @@ class Track:
         if record.status is not Status.UNKNOWN:
             up = record.status is not Status.FAIL
             self._results.append((record.monotonic, up, record.latency))
+            self._forget_old(record.monotonic)
 
     def clear(self, now: float) -> None:
         """Forget all results."""
@@ -93,6 +94,10 @@ class Track:
         ordered = sorted(taken)
         p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
         return Latency(taken[-1], sum(taken) / len(taken), p95)
+
+    def _forget_old(self, now: float) -> None:
+        while len(self._results) > FEWEST_RESULTS and self._results[0][0] < now - self._window:
+            self._results.popleft()
 
     def _seen(self, now: float) -> list[tuple[float, bool, float]]:
         """Return the results of the window, and at least the last twenty."""

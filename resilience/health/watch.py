@@ -75,7 +75,7 @@ class Watch:
     # -- which --------------------------------------------------------------------------------
 
     def add(self, name: str, call: Callable[[], Any], declared: Options, origin: str) -> Check:
-        """Run a check from now on; the same one again takes the place of the earlier.
+        """Take in a check, to be begun; the same one again takes the place of the earlier.
 
         Raises:
             ConfigurationError: another check has that name, there are too many, or its times do
@@ -95,8 +95,11 @@ class Watch:
         if before is not None:
             self._end(before)
         self._watched[name] = watched
-        self._schedule(watched)
         return check
+
+    def begin(self, name: str) -> None:
+        """Run a check from now on."""
+        self._schedule(self._watched[name])
 
     def remove(self, name: str) -> Check:
         """Run a check no more.
@@ -233,7 +236,10 @@ def _run_beside(watched: _Watched, engine: Any) -> None:
         if engine.run_later(run := runs.run_async()):
             return
         run.close()
-    watched.loop.run(runs.run_async)
+    if engine.running is None:  # nobody would close a loop that is kept
+        settled(runs.run_async())
+    else:
+        watched.loop.run(runs.run_async)
 
 
 def _run_here(runs: Runs) -> None:

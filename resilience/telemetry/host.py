@@ -174,7 +174,7 @@ class Host:
         return None if pulse is None else pulse.lag()
 
     def stop(self) -> None:
-        """Leave the event loop alone; from its own thread."""
+        """Leave the event loop alone, until the next sample on one."""
         pulse, self._pulse = self._pulse, None
         if pulse is not None:
             pulse.stop()

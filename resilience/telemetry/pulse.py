@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, TimerHandle
+    from asyncio import AbstractEventLoop
 
 BEAT = 0.1  # seconds from one beat to the next
 _KEPT = 10  # beats that are looked back on: about a second of them
@@ -26,32 +26,28 @@ class Pulse:
         self.loop = loop
         self._late: deque[float] = deque(maxlen=_KEPT)
         self._due = 0.0
-        self._timer: TimerHandle | None = None
+        self._over = False
         self._wait()
 
     def lag(self) -> float | None:
-        """Return the greatest delay of the last second, seconds >= 0; None: no beat yet.
+        """Return the greatest delay of the last second, seconds >= 0; None: it beats no more.
 
         A beat that is overdue now counts as well, so that a loop which is stuck is seen from
         another thread while it is.
         """
-        if self.loop.is_closed() or (not self._late and self._timer is None):
+        if self._over or self.loop.is_closed():
             return None
-        worst = max(list(self._late), default=0.0)
-        if self._timer is None:
-            return worst
-        return max(worst, self.loop.time() - self._due, 0.0)
+        return max(*self._late, self.loop.time() - self._due, 0.0)
 
     def stop(self) -> None:
-        """Beat no more; from the loop's own thread."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+        """Beat no more; from any thread."""
+        self._over = True
 
     def _wait(self) -> None:
         self._due = self.loop.time() + BEAT
-        self._timer = self.loop.call_at(self._due, self._beat)
+        self.loop.call_at(self._due, self._beat)
 
     def _beat(self) -> None:
-        self._late.append(max(0.0, self.loop.time() - self._due))
-        self._wait()
+        if not self._over:
+            self._late.append(max(0.0, self.loop.time() - self._due))
+            self._wait()

@@ -10,7 +10,7 @@ import pytest
 
 from resilience import Event, System, signals
 from resilience.health.monitor import Health
-from resilience.testing import ManualClock
+from resilience.testing import ManualClock, reset
 from tests.health.conftest import Dependency
 
 After = Callable[[int], None]
@@ -166,6 +166,39 @@ def test_alerts_are_not_repeated(system: System, database: Dependency, after: Af
     outage()
     second = [each for each in alerts if each.component == "database"][1]
     assert second.data["held_back"] >= 2
+
+
+def test_forgetting_is_nothing_to_be_alerted_about(
+    system: System, database: Dependency, after: After, events: list[Event]
+) -> None:
+    """Nobody knows then, and that is what was asked for."""
+    alerts: list[Event] = []
+    system.health.alert(alerts.append)
+    system.health.check("database", database.look)
+    after(2)
+    told_before = len(events)
+
+    system.health.clear_history("database")
+    system.health._settle()
+
+    assert len(events) == told_before
+    assert alerts == []
+
+
+def test_reset_forgets_alerts_as_well(system: System, database: Dependency, after: After) -> None:
+    """So that one test's outage does not silence another's."""
+    alerts: list[Event] = []
+    system.health.alert(alerts.append)
+    system.health.alert(alerts.append)  # once is enough
+    system.health.check("database", database.look)
+    for _ in range(2):
+        database.answer = False
+        after(1)
+        reset(system)
+
+    assert [each.component for each in alerts if each.component == "database"] == ["database"] * 2
+    assert system.health.history("database") == []
+    assert len(system.health.checks) == 1
 
 
 def test_alerts_can_be_off(system: System, database: Dependency, after: After) -> None:

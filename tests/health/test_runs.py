@@ -166,6 +166,22 @@ def test_verify_gives_up_on_a_check_that_hangs(served: System) -> None:
     release.set()
 
 
+def test_verify_where_no_engine_runs() -> None:
+    """A script or a task queue's worker: with the same limits, and nothing left behind."""
+    system, release = System(), threading.Event()
+    system.health.check("hung", lambda: release.wait(60) and None, interval=1, timeout=0.05)
+    system.health.check("fine", lambda: None)
+
+    @system.health.check("later")
+    async def later() -> None:
+        await asyncio.sleep(0)
+
+    assert system.health.verify("fine") is True
+    assert system.health.verify("later") is True
+    assert system.health.verify("hung") is False
+    release.set()
+
+
 def test_async_checks_under_wsgi_keep_their_loop(served: System) -> None:
     """A client's open connection belongs to the loop it was opened on."""
     loops: list[asyncio.AbstractEventLoop] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from resilience import System
 from resilience.telemetry.host import Host
 from resilience.testing import ManualClock
 
@@ -238,6 +239,31 @@ def test_a_blocked_loop_is_seen_while_it_is_blocked() -> None:
     assert afterwards is not None
     assert afterwards >= 0.05
     assert host.loop_lag() is None, "the loop is closed"
+
+
+def test_a_stopped_engine_leaves_the_loop_alone() -> None:
+    """Its timer goes with it, and comes back when it starts again."""
+    system = System()
+
+    async def serve() -> list[float | None]:
+        seen = []
+        for _ in range(2):
+            driver = asyncio.create_task(system.runtime.engine.run())
+            for _ in range(2000):  # 20 s at most
+                if system.host.loop_lag() is not None:
+                    break
+                await asyncio.sleep(0.01)
+            seen.append(system.host.loop_lag())
+            await system.runtime.engine.stop_async()
+            await driver
+            seen.append(system.host.loop_lag())
+        return seen
+
+    first, stopped, again, over = asyncio.run(serve())
+
+    assert first is not None
+    assert again is not None
+    assert (stopped, over) == (None, None)
 
 
 def test_another_loop_is_followed_in_its_turn() -> None:
