@@ -205,6 +205,7 @@ class Bulkhead:
                 self._add_place()
             for _ in range(self._limit - wanted):
                 self._remove_place()
+            self.crowded = True  # from here on whoever puts one back asks; what is free is seen
             granted = self._grant()
         self._wake(granted)
 

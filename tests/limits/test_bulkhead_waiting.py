@@ -217,3 +217,41 @@ def test_without_a_loop_nobody_waits(patient: Bulkhead) -> None:
         patient.call_async(str).send(None)
     with patient, pytest.raises(BulkheadFullError):
         patient.call_async(str).send(None)
+
+
+class Slow(list[None]):
+    """Free places; before the next one comes back, something else happens."""
+
+    before: Callable[[], object] | None = None
+
+    def append(self, token: None) -> None:
+        """Do that, then put the place back."""
+        before, self.before = self.before, None
+        if before is not None:
+            before()
+        super().append(token)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_who_joins_the_queue_as_a_place_comes_back_gets_it(
+    patient: Bulkhead, system: System, in_thread: Callable[..., Any], is_async: bool
+) -> None:
+    """Whoever gives it back had seen nobody wait just before."""
+    joined: list[Any] = []
+
+    def join() -> None:
+        joined.append(in_thread(lambda: patient.call(str, "served")))
+        until(waits(patient, 1))
+
+    async def last() -> None:
+        return
+
+    patient.free = slow = Slow([None])
+    slow.before = join
+    if is_async:
+        asyncio.run(system.bulkhead(name="patient", limit=1, max_wait=10.0)(last)())
+    else:
+        patient.call(int)
+
+    assert joined[0].result() == "served"
+    assert (patient.snapshot().in_use, patient.crowded) == (0, False)

@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import os
 import warnings
 from collections.abc import AsyncGenerator, Generator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +42,48 @@ def test_a_full_bulkhead_turns_calls_away(one: Bulkhead, events: list[Event]) ->
     assert one.snapshot() == BulkheadSnapshot(
         name="one", limit=1, max_wait=0.0, in_use=0, waiting=0, rejected=1
     )
+
+
+def test_the_refusal_is_about_the_bulkhead_alone(system: System) -> None:
+    """How it found out that there was no place is nobody's business."""
+
+    @system.bulkhead(limit=1, name="one")
+    def inner() -> None:
+        with pytest.raises(BulkheadFullError) as error:
+            inner()
+        assert error.value.__context__ is None
+
+    @system.bulkhead(limit=1, name="async one")
+    async def inner_async() -> None:
+        with pytest.raises(BulkheadFullError) as error:
+            await inner_async()
+        assert error.value.__context__ is None
+
+    inner()
+    asyncio.run(inner_async())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_call_around_a_fork_gives_back_one_place(system: System) -> None:
+    """In the parent; the child never had it, and has no place more for it."""
+    read, write = os.pipe()
+    warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork with threads
+    guarded = system.bulkhead(limit=2, name="forked")(os.fork)
+    bulkhead = bulkhead_of(guarded)
+
+    if (pid := guarded()) == 0:
+        with suppress(BulkheadFullError):
+            for _ in range(5):
+                bulkhead.take()
+        os.write(write, f"{bulkhead.snapshot().in_use} of {bulkhead.limit}".encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        said = pipe.read()
+    os.waitpid(pid, 0)
+
+    assert said == "2 of 2"
+    assert bulkhead.snapshot().in_use == 0
 
 
 def test_threads_and_tasks_share_the_places(one: Bulkhead) -> None:

@@ -124,6 +124,43 @@ def test_threads_and_tasks_never_exceed_the_limit_and_lose_no_place(
     assert [load.made[index] + load.refused[index] for index in range(16)] == [CALLS] * 16
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_nobody_who_waits_is_forgotten(
+    real: System, in_thread: Callable[..., Any], fast_switching: None, limit: int
+) -> None:
+    """A place that comes back just as somebody joins the queue is theirs, not lost."""
+    gauge = Gauge()
+
+    @real.bulkhead(name="waited for", limit=limit, max_wait=40.0)
+    def work() -> None:
+        gauge.enter()
+        gauge.leave()
+
+    @real.bulkhead(name="waited for", limit=limit, max_wait=40.0)
+    async def work_async() -> None:
+        gauge.enter()
+        await asyncio.sleep(0)
+        gauge.leave()
+
+    def threaded() -> None:
+        for _ in range(600):
+            work()
+
+    async def tasks() -> None:
+        for _ in range(50):
+            await asyncio.gather(work_async(), work_async())
+
+    runners = [in_thread(threaded) for _ in range(5)]  # with the tasks 9: ten may wait for a place
+    runners += [in_thread(lambda: asyncio.run(tasks())) for _ in range(2)]
+    for runner in runners:
+        runner.result()
+
+    assert gauge.calls == 5 * 600 + 2 * 50 * 2
+    assert gauge.most <= limit
+    snapshot = real.bulkheads["waited for"].snapshot()
+    assert (snapshot.in_use, snapshot.waiting, snapshot.rejected) == (0, 0, 0)
+
+
 def test_timed_calls_that_outlive_their_time_lose_no_place(
     real: System, in_thread: Callable[..., Any]
 ) -> None:
