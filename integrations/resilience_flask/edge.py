@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 PASSAGE = "resilience.passage"
 """Where the WSGI environment has the request's passage."""
 
-_READ = [(f"HTTP_{name.upper().replace('-', '_')}", name) for name in READ]
+_READ = {f"HTTP_{name.upper().replace('-', '_')}": name for name in READ}
+_NO_HEADERS: dict[str, str] = {}
 
 
 class Edge:
@@ -60,7 +61,7 @@ class Edge:
         passage = Passage(
             self._state.system,
             web,
-            {name: environ[key] for key, name in _READ if key in environ},
+            _headers(environ) if environ.keys() & _READ.keys() else _NO_HEADERS,
             path,
             environ["REQUEST_METHOD"],
             environ.get("gunicorn.socket") or environ.get("werkzeug.socket"),
@@ -125,6 +126,11 @@ def _refuse(
         except Exception as failure:
             response = app.handle_exception(failure)
         return response(environ, start_response)
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    """Return those of the request's headers that a passage reads, names in lower case."""
+    return {name: environ[key] for key, name in _READ.items() if key in environ}
 
 
 def _route(environ: WSGIEnvironment) -> str:

@@ -78,7 +78,8 @@ class Degradation(Switchboard):
     @property
     def level(self) -> Level:
         """The level of service now."""
-        self._settle_if_due()
+        if self._runtime.clock.monotonic() >= self._until:  # for every request to ask
+            self.settle()
         return self._shown.level
 
     def state(self) -> DegradationState:

@@ -72,8 +72,8 @@ class Load:
         return wait
 
     def is_crowded(self, under_way: int, most: int) -> bool:
-        """Tell whether `floor_by_concurrency` may be above `SHEDDABLE`."""
-        return self.limit.binding or (under_way > 1 and under_way > most * (1 - RESERVED))
+        """Tell whether `floor_by_concurrency` may be above `SHEDDABLE`, for more than one."""
+        return self.limit.binding or under_way > most * (1 - RESERVED)
 
     def floor_by_waiting(self, waited: float | None, longest: float) -> Criticality:
         """Return the least critical requests that are served after having waited so long."""

@@ -143,9 +143,12 @@ class Traffic:
             waited: seconds, >= 0, that it had waited before; whoever asked waited for both.
             now: monotonic seconds, where the caller has just read the clock.
         """
+        at = self._clock.monotonic() if now is None else now
+        self._new.append((at, route, seconds, failed, waited or 0.0))
         with self._lock:
             self._under_way -= 1
-        self._note(now, route, seconds, failed, waited or 0.0)
+            if len(self._new) >= _MOST_NEW:
+                self._take_in()
 
     def refuse(self) -> None:
         """Count that one was taken up and turned away: no failure, and no duration to speak of."""
@@ -161,13 +164,7 @@ class Traffic:
             seconds: how long it took, >= 0.
             failed: whether it ended in a server error, such as 500.
         """
-        self._note(None, route, seconds, failed, 0.0)
-
-    def _note(
-        self, now: float | None, route: str, seconds: float, failed: bool, waited: float
-    ) -> None:
-        at = self._clock.monotonic() if now is None else now
-        self._new.append((at, route, seconds, failed, waited))
+        self._new.append((self._clock.monotonic(), route, seconds, failed, 0.0))
         if len(self._new) >= _MOST_NEW:
             with self._lock:
                 self._take_in()

@@ -16,14 +16,10 @@ HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
 DEGRADATION = "/degradation"
 PROBES = (HEALTH, LIVE, READY)
 PATHS = (*PROBES, DEGRADATION)
+"""All paths of ours; requests for them are none of the app's users."""
 METHODS = ("GET", "HEAD")
 
 Actor = Callable[[], object]
-
-
-def is_own(settings: WebSettings, path: str) -> bool:
-    """Tell whether a path is one of ours, and no request of the app's users."""
-    return settings.endpoints and path in PATHS
 
 
 def answer(  # noqa: PLR0917 - a request in the order it is written

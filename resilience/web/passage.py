@@ -104,7 +104,7 @@ class Passage:
         self._started = system.runtime.clock.monotonic()
         self._traffic: Traffic | None = None
         # Probes are quick and frequent, and would make the app look better than it is.
-        if not endpoints.is_own(web, path):
+        if not (web.endpoints and path in endpoints.PATHS):
             self._take_up(connection)
         self._deadline: deadline.Deadline | None = None
         if headers or web.deadline is not None:
@@ -154,11 +154,6 @@ class Passage:
     def route(self, template: str) -> None:
         self._route, self.find_route = template, None
 
-    def keep_route(self) -> None:
-        """Find the route now: when the answer begins, frameworks still know what they answer."""
-        if self.find_route is not None:
-            self._route, self.find_route = self.find_route(), None
-
     @property
     def outcome(self) -> Outcome | None:
         """How the request ended; None: it has not."""
@@ -174,7 +169,10 @@ class Passage:
             and (
                 system.degradation.level is not Level.NORMAL
                 or (waited is not None and waited > EMPTY)
-                or system.load.is_crowded(self.under_way, web.most_concurrent)
+                or (
+                    self.under_way > 1
+                    and system.load.is_crowded(self.under_way, web.most_concurrent)
+                )
             )
         )
 
@@ -192,6 +190,13 @@ class Passage:
             if error is not None:
                 self._refused = True
                 raise error
+
+    def begin_answer(self, status: int) -> str:
+        """Keep the status, and the route, which frameworks forget; return `degraded_header()`."""
+        self.status = status
+        if self.find_route is not None:
+            self._route, self.find_route = self.find_route(), None
+        return self.degraded_header() if self._marks else ""
 
     def degraded_header(self) -> str:
         """Return the value of `X-Degraded` by now; "" for none."""

@@ -22,7 +22,15 @@ def passing(
 
     The passage ends with the body; at once where the server itself sends a file.
     """
-    start = _Start(passage, start_response)
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        value = passage.begin_answer(int(status[:3]))
+        if value:
+            headers = [*headers, ("X-Degraded", value)]
+        if passage.system.leaving:
+            _close_afterwards(start_response)
+        return start_response(status, headers, exc_info)
+
     context = passage.context()
     try:
         body = context.run(app, environ, start)
@@ -34,27 +42,6 @@ def passing(
         passage.finish(passage.status, failed=False)
         return body  # as it is: the server knows it by its type
     return _Body(passage, context, body)
-
-
-class _Start:
-    """The server's `start_response`, with the header added and the status remembered."""
-
-    __slots__ = ("_passage", "_start_response")
-
-    def __init__(self, passage: Passage, start_response: StartResponse) -> None:
-        self._passage = passage
-        self._start_response = start_response
-
-    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        passage = self._passage
-        passage.status = int(status[:3])
-        passage.keep_route()
-        value = passage.degraded_header()
-        if value:
-            headers = [*headers, ("X-Degraded", value)]
-        if passage.system.leaving:
-            _close_afterwards(self._start_response)
-        return self._start_response(status, headers, exc_info)
 
 
 class _Body:
