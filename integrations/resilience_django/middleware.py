@@ -154,9 +154,7 @@ def _route(request: HttpRequest) -> str:
 
 def _left(passage: Passage, response: Any) -> HttpResponseBase:
     """Return the response on its way out; the passage ends with its body."""
-    passage.status = response.status_code
-    passage.keep_route()
-    value = passage.degraded_header()
+    value = passage.begin_answer(response.status_code)
     if value:
         response.headers["X-Degraded"] = value
     parts = getattr(response, "streaming_content", None)
