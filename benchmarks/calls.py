@@ -174,45 +174,40 @@ def _window_subjects(name: str, settings: dict[str, Any]) -> list[Subject]:
     return [Subject(name, loops.plain(succeeds)), Subject(f"{name}, 1 in 3 fails", mixed)]
 
 
+FIVE_LAYERS = "and a feature: five layers"
+
+
 def layers(_peers: Sequence[Peer]) -> Group:
     """Compare guards of several layers with the circuit alone.
 
     The limit in time is left out: it takes sync code to another thread, whatever is around it.
     """
-    calls: list[tuple[str, Callable[[], Any]]] = [(OURS, ours()(work))]
-    guarded: Callable[[], Any] = ours()(work)
-    for text, decorator in _further_layers(System()):
-        guarded = decorator(guarded)
-        calls.append((text, guarded))
-    return Group("Layers of one guard", OURS, tuple(_plain(calls)))
+    subjects = [Subject(name, loops.plain(call)) for name, call in _layered(work)]
+    return Group("Layers of one guard", OURS, tuple(subjects))
 
 
 def layers_async(_peers: Sequence[Peer]) -> Group:
     """Compare the same for coroutine functions, and all of it with a limit in time."""
-    calls: list[tuple[str, Callable[[], Any]]] = [(OURS, ours()(async_work))]
-    guarded: Callable[[], Any] = ours()(async_work)
-    for text, decorator in _further_layers(System()):
-        guarded = decorator(guarded)
-        calls.append((text, guarded))
-    calls.append(("and a timeout", System().timeout(60)(guarded)))
+    calls = _layered(async_work)
+    calls.append(("and a timeout", System().timeout(60)(calls[-1][1])))
     subjects = [Subject(name, loops.awaited(call)) for name, call in calls]
     return Group("Layers of one guard, coroutine function", OURS, tuple(subjects))
 
 
-FIVE_LAYERS = "and a feature: five layers"
-
-
-def _further_layers(system: System) -> list[tuple[str, Guard]]:
-    return [
+def _layered(call: Callable[[], Any]) -> list[tuple[str, Callable[[], Any]]]:
+    """Return `call` in a circuit, then with one layer more each time."""
+    system = System()
+    further: list[tuple[str, Guard]] = [
         ("and a fallback", system.fallback(None)),
         ("and a retry", system.retry(3)),
         ("and a bulkhead", system.bulkhead(25)),
         (FIVE_LAYERS, system.feature("bench")),
+        ("and what heals it: six layers", system.heal("bench")),
     ]
-
-
-def _plain(calls: Sequence[tuple[str, Callable[[], Any]]]) -> list[Subject]:
-    return [Subject(name, loops.plain(call)) for name, call in calls]
+    calls = [(OURS, ours()(call))]
+    for name, decorator in further:
+        calls.append((name, decorator(calls[-1][1])))
+    return calls
 
 
 def heal(_peers: Sequence[Peer]) -> Group:
