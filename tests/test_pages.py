@@ -63,7 +63,7 @@ def test_the_code_of_a_page_runs(page: str) -> None:
 
     ran = run(BEFORE.get(page, ""), *code, AFTER.get(page, ""))
 
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.returncode == 0, ran.stderr  # warnings are errors there; what is logged is not
 
 
 def test_every_proof_has_its_page() -> None:

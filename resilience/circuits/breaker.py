@@ -23,12 +23,12 @@ from resilience.circuits.states import (
     Permit,
 )
 from resilience.core.checks import seconds
-from resilience.core.classify import is_client_error, is_interruption, matches
+from resilience.core.classify import is_client_error, matches, says_nothing
 from resilience.core.entered import Entered
 from resilience.core.runtime import Runtime
 from resilience.core.shell import call_async, call_sync
 from resilience.core.window import Counts
-from resilience.errors import CircuitOpenError, DeadlineExceededError, Rejected, ResilienceError
+from resilience.errors import CircuitOpenError, DeadlineExceededError, ResilienceError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -304,12 +304,10 @@ class Circuit(Automaton):
         self._record(permit, outcome, ended - started > self.slow_after, ended, copy)
 
     def _outcome(self, error: BaseException) -> Outcome:
-        if is_interruption(error) or isinstance(error, Rejected):
-            return Outcome.NEUTRAL
-        if matches(self.settings.ignore, error, if_broken=False):
+        if says_nothing(error) or matches(self.settings.ignore, error, if_broken=False):
             return Outcome.NEUTRAL
         if isinstance(error, DeadlineExceededError):
-            return Outcome.FAILURE if error.at_fault else Outcome.NEUTRAL
+            return Outcome.FAILURE
         if is_client_error(error):
             return Outcome.SUCCESS
         if matches(self.settings.on, error, if_broken=isinstance(error, Exception)):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
-from resilience.errors import ConfigurationError
+from resilience.errors import ConfigurationError, DeadlineExceededError, Rejected
 
 log = logging.getLogger("resilience")
 
@@ -37,6 +37,16 @@ def is_interruption(error: BaseException) -> bool:
         return True
     asyncio = sys.modules.get("asyncio")  # not imported: then nothing can be its cancellation
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def says_nothing(error: BaseException) -> bool:
+    """Tell whether a failed call says nothing about the thing called.
+
+    It was not made, was stopped from outside, or had too little time.
+    """
+    if isinstance(error, Rejected) or is_interruption(error):
+        return True
+    return isinstance(error, DeadlineExceededError) and not error.at_fault
 
 
 def is_client_error(error: BaseException) -> bool:

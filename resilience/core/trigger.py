@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.core.classify import as_matcher, is_client_error, is_interruption, matches
-from resilience.errors import Rejected
+from resilience.core.classify import as_matcher, is_client_error, matches, says_nothing
 
 
 class Trigger:
@@ -28,9 +27,10 @@ class Trigger:
     def fires(self, error: BaseException) -> bool:
         """Tell whether this is one of the failures meant.
 
-        A `Rejected` is none: the call was not made. Nor is a framework's own answer below 500.
+        A `Rejected` is none: the call was not made. Nor is a deadline that says nothing about the
+        thing called, or a framework's own answer below 500.
         """
-        if isinstance(error, Rejected) or is_interruption(error) or is_client_error(error):
+        if says_nothing(error) or is_client_error(error):
             return False
         if matches(self.ignore, error, if_broken=False):
             return False

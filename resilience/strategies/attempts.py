@@ -8,10 +8,9 @@ from typing import Any
 from resilience import signals
 from resilience.clock import Clock
 from resilience.core.categories import TRANSIENT
-from resilience.core.classify import is_client_error, is_interruption, matches
+from resilience.core.classify import is_client_error, matches, says_nothing
 from resilience.core.deadline import remaining
 from resilience.core.runtime import Runtime
-from resilience.errors import DeadlineExceededError, Rejected
 from resilience.strategies.budget import LEAST, Budget
 from resilience.strategies.retry_after import asked_wait, is_lasting
 from resilience.strategies.retry_settings import RetrySettings
@@ -81,10 +80,8 @@ class RetryPlan:
     def retries(self, error: Exception) -> bool:
         """Tell whether this is an error after which to try again."""
         on = self.settings.on
-        if isinstance(error, Rejected) or is_interruption(error) or is_client_error(error):
-            return False
-        if isinstance(error, DeadlineExceededError) and not error.at_fault:
-            return False  # there is no time, or no thread: another attempt would need both
+        if says_nothing(error) or is_client_error(error):
+            return False  # without a place, a thread or time another attempt would need the same
         if matches(self.settings.ignore, error, if_broken=False):
             return False
         if not matches(on, error, if_broken=False):

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from werkzeug.wrappers import Response
 
 from resilience import Circuit, CircuitOpenError, DeadlineExceededError, Rejected, System
-from resilience.core.classify import is_client_error, is_interruption
+from resilience.core.classify import is_client_error, is_interruption, says_nothing
+from resilience.core.trigger import Trigger
 
 
 class ServiceError(werkzeug.NotFound):
@@ -135,3 +136,29 @@ def test_a_predicate_for_ignore_that_fails_ignores_nothing(
 
     assert end(circuit, ValueError()) == (1, 1)
     assert "predicate" in caplog.text
+
+
+def hurried() -> DeadlineExceededError:
+    """Return the error of a call that had too little time."""
+    error = DeadlineExceededError("little was left")
+    error.at_fault = False
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "nothing"),
+    [
+        (Rejected("x"), True),
+        (CircuitOpenError("x", 1.0), True),
+        (hurried(), True),
+        (KeyboardInterrupt(), True),
+        (asyncio.CancelledError(), True),
+        (DeadlineExceededError("its own"), False),
+        (TimeoutError(), False),
+        (OSError(), False),
+    ],
+)
+def test_what_says_nothing_is_no_failure_for_anybody(error: BaseException, nothing: bool) -> None:
+    """Neither for circuits nor for what recovers components."""
+    assert says_nothing(error) is nothing
+    assert Trigger(BaseException).fires(error) is not nothing
