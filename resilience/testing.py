@@ -94,8 +94,8 @@ def record_events(system: System = default_system) -> Iterator[list[Event]]:
 def reset(system: System = default_system) -> None:
     """Close all circuits of `system` afresh, without orders, counts or keys; fill all budgets.
 
-    It is at the normal level then, no feature is under an order, and no health check has found
-    anything yet.
+    It is at the normal level then, no feature is under an order, no health check has found
+    anything yet, and the healer knows of no failure.
     """
     system.circuits.reset()
     system.retries.reset()
@@ -103,6 +103,8 @@ def reset(system: System = default_system) -> None:
         system.degradation.reset()
     if is_made(system, "health"):
         system.health.reset()
+    if is_made(system, "healer"):
+        system.healer.reset()
 
 
 @contextmanager

@@ -90,16 +90,21 @@ class Do:
 
     Args:
         act: the function; without arguments.
+        settle: returns what an awaitable gives, in a thread that may wait; None: it is returned.
     """
 
-    __slots__ = ("_act",)
+    __slots__ = ("_act", "_settle")
 
-    def __init__(self, act: Call) -> None:
+    def __init__(self, act: Call, settle: Call | None = None) -> None:
         self._act = act
+        self._settle = settle
 
     def run(self) -> Any:
         """Call it."""
-        return self._act()
+        answer = self._act()
+        if self._settle is not None and hasattr(answer, "__await__"):
+            return self._settle(answer)
+        return answer
 
     async def run_async(self) -> Any:
         """Call it, and await what it returns where that can be."""

@@ -12,12 +12,11 @@ from datetime import timedelta
 from enum import StrEnum
 from inspect import isawaitable
 from threading import Lock
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 from resilience.clock import Clock, SystemClock
 from resilience.core.checks import flag, function, text
 from resilience.core.classify import Matcher, as_matcher, matches
-from resilience.core.guard import name_of
 from resilience.healing.restraint import Restraint, Restraints
 
 log = logging.getLogger("resilience")
@@ -291,39 +290,6 @@ class Action:
         """Begin in a forked child with nothing running."""
         self._lock = Lock()
         self._running = False
-
-
-class FunctionAction(Action):
-    """A plain or async function as an action.
-
-    Args:
-        component: what it recovers.
-        act: the function; takes no argument.
-        measure: returns a plain value that `act` changes; None: nothing is measured.
-        options: those of `Action`; its name is the function's by default.
-    """
-
-    def __init__(
-        self,
-        component: str,
-        act: Callable[[], Any],
-        *,
-        measure: Callable[[], Any] | None = None,
-        **options: Unpack[ActionOptions],
-    ) -> None:
-        self._act = function("action", act)
-        self._measure = None if measure is None else function("action: measure", measure)
-        if options.get("name") is None:
-            options["name"] = name_of(act)
-        super().__init__(component, **options)
-
-    def act(self) -> Any:
-        """Call the function."""
-        return self._act()
-
-    def measure(self) -> Any:
-        """Return what the function given for it returns."""
-        return None if self._measure is None else self._measure()
 
 
 @dataclass(slots=True)

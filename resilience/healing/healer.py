@@ -13,10 +13,11 @@ from resilience.core.checks import text
 from resilience.core.guard import name_of
 from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ConfigurationError
-from resilience.healing.actions import Action, ActionOptions, FunctionAction
+from resilience.healing.actions import Action, ActionOptions
 from resilience.healing.care import Care, Terms
 from resilience.healing.failures import Failure
 from resilience.healing.failures import severity as checked_severity
+from resilience.healing.functions import LONGEST_NAME, FunctionAction
 from resilience.healing.means import Means
 from resilience.healing.records import Recovery, Statistics
 from resilience.healing.recoveries import Recoveries
@@ -29,8 +30,6 @@ A = TypeVar("A", bound=Action)
 F = TypeVar("F", bound=Callable[[], Any])
 H = TypeVar("H", bound=Handler)
 R = TypeVar("R")
-
-LONGEST_NAME = 200
 
 
 class Healer(Homed):
@@ -260,6 +259,11 @@ class Healer(Homed):
         """Put settings in force; recoveries that go on keep theirs."""
         self._means.configure(settings)
         self._duty.interval = settings.health_check_interval
+
+    def reset(self) -> None:
+        """Forget all failures, recoveries and numbers; actions and settings stay."""
+        self.recoveries.reset()
+        self._means.reset()
 
     def care(self, component: str, terms: Terms) -> Care:
         """Return what decides about the failures of a function that is decorated."""

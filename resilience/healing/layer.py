@@ -13,7 +13,8 @@ from resilience.core.trigger import Trigger
 from resilience.errors import UnknownSettingError
 from resilience.healing.care import Terms
 from resilience.healing.failures import severity
-from resilience.healing.healer import LONGEST_NAME, Healer
+from resilience.healing.functions import LONGEST_NAME
+from resilience.healing.healer import Healer
 from resilience.healing.means import labels
 from resilience.healing.settings import category, strategies
 

@@ -48,6 +48,14 @@ class Means:
         if before.channels != settings.channels:
             self.alarm = self._made_alarm()
 
+    def reset(self) -> None:
+        """Forget what was written down, whom people were told of, and how often actions ran."""
+        self.book.clear()
+        self.alarm.reset()
+        for actions in self.actions.values():
+            for action in actions:
+                action.enable()
+
     def handle(self, channel: str, handler: Any) -> None:
         """Let a handler serve a channel of escalations, from now on."""
         self.alarm.handler(channel)(handler)

@@ -55,6 +55,13 @@ class Recoveries:
         for each in self.components:
             each.recovery = None
 
+    def reset(self) -> None:
+        """Forget all incidents, and how often what was recovered."""
+        with self._lock:
+            for each in self.components:
+                each.close()
+                each.resume()
+
     def component(self, name: str, *, pinned: bool = False) -> Component:
         """Return what is known of a component."""
         with self._lock:

@@ -6,27 +6,22 @@ import logging
 import os
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pkgutil import resolve_name
 from threading import Lock
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, TypeVar
 
 from resilience import signals
-from resilience.core import rescue
 from resilience.core.categories import SEVERITIES
-from resilience.core.checks import flag, function, one_of, seconds, text
+from resilience.core.checks import flag, function, one_of, seconds
 from resilience.core.classify import Matcher
-from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do
-from resilience.core.runtime import Runtime
-from resilience.core.trigger import Trigger
+from resilience.core.rescue import GIVEN_UP, Call, Course, Do
 from resilience.notify import Channels, Handler, Message, shortened
+from resilience.strategies.rescuing import Home, RescuingStrategy
 
 log = logging.getLogger("resilience")
 
-P = ParamSpec("P")
-R = TypeVar("R")
 H = TypeVar("H", bound=Handler)
 
 MOST = 1000
@@ -34,15 +29,6 @@ MOST = 1000
 
 Claim = Callable[[str], Any]
 """Returns, for a component, something true if this process is the one to tell."""
-
-
-class Home(Protocol):
-    """A system, as far as an escalation needs one."""
-
-    @property
-    def runtime(self) -> Runtime:
-        """Its clock, events and background engine."""
-        ...
 
 
 @dataclass(slots=True)
@@ -66,14 +52,14 @@ class Incident:
     requires_manual_intervention: bool = False
 
 
-class Escalation:
+class Escalation(RescuingStrategy):
     """Tells people when a call fails: `Escalation("critical", ["slack"]).call(fn, …)`.
 
     There is one message for each incident. An incident begins with the first failure of a
     component and ends with `resolve`, or after `quiet` seconds without another failure; the
     failures meanwhile are counted, and the next message says how many were held back. Only a
-    failure of a higher level is told before that. Messages
-    leave the process in the background. A channel that fails is logged, and hurts nobody.
+    failure of a higher level is told before that. Messages leave the process in the background. A
+    channel that fails is logged, and hurts nobody.
 
     Args:
         level: "low", "medium", "high" or "critical".
@@ -94,8 +80,6 @@ class Escalation:
             handler that is no function.
     """
 
-    condition = WELL
-
     def __init__(
         self,
         level: str = "critical",
@@ -110,17 +94,14 @@ class Escalation:
         claim: Claim | None = None,
         system: Home | None = None,
     ) -> None:
+        super().__init__(name, on, ignore, system)
         self.level = one_of(*SEVERITIES)("escalation level", level)
         self.channels = Channels(channels, handlers)
         self.requires_manual_intervention = flag(
             "requires_manual_intervention", requires_manual_intervention
         )
-        self.name = text("name", name)
         self.claim = None if claim is None else function("claim", claim)
         self._quiet = seconds("quiet", quiet)
-        self._trigger = Trigger(on, ignore)
-        home: Home = resolve_name("resilience.systems:system") if system is None else system
-        self._runtime = home.runtime
         self._incidents: OrderedDict[str, Incident] = OrderedDict()
         self._outbox: deque[tuple[str, Message]] = deque(maxlen=MOST)
         self._lock, self._sending = Lock(), Lock()
@@ -188,6 +169,11 @@ class Escalation:
             incident.last = _OVER  # what was held back is for the next message
             return True
 
+    def reset(self) -> None:
+        """Forget all incidents."""
+        with self._lock:
+            self._incidents.clear()
+
     def incidents(self) -> list[Incident]:
         """Return the incidents that go on, oldest first."""
         now = self._runtime.clock.monotonic()
@@ -198,29 +184,6 @@ class Escalation:
                 for each in self._incidents.values() if self._goes_on(each, now)
             ]  # fmt: skip
 
-    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return `fn(*args, **kwargs)`; tell of it if it fails.
-
-        Raises:
-            Exception: the call's own.
-        """
-        result: R = rescue.call_sync(self, fn, args, kwargs)
-        return result
-
-    @overload
-    async def call_async(
-        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-    @overload
-    async def call_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-    async def call_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Return what `fn(*args, **kwargs)` returns, awaited where it can be; tell if it fails.
-
-        Raises:
-            Exception: the call's own.
-        """
-        return await rescue.call_async(self, fn, args, kwargs)
-
     def describe(self) -> Iterator[str]:
         """Yield whom it tells, and how."""
         yield f"escalation {self.name!r}"
@@ -229,13 +192,6 @@ class Escalation:
         yield f"requires_manual_intervention = {self.requires_manual_intervention}"
 
     # -- what the shells ask --------------------------------------------------------------------
-
-    def handles(self, error: Exception) -> bool:
-        """Tell whether to tell of this failure."""
-        return self._runtime.active and self._trigger.fires(error)
-
-    def returned(self) -> None:
-        """Hear that a call returned; it does not matter here."""
 
     def course(self, error: Exception, again: Call) -> Course:
         """Tell of the failure, which then goes on to the caller."""

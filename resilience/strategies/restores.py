@@ -5,45 +5,31 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pkgutil import resolve_name
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 from resilience import signals
-from resilience.core import degraded, rescue
-from resilience.core.checks import function, text
+from resilience.core import degraded
+from resilience.core.checks import function
 from resilience.core.classify import Matcher
 from resilience.core.names import shown
-from resilience.core.rescue import GIVEN_UP, WELL, Call, Course, Do, Wait, promise
-from resilience.core.runtime import Runtime
-from resilience.core.trigger import Trigger
+from resilience.core.rescue import GIVEN_UP, Call, Course, Do, Wait, promise
 from resilience.errors import ConfigurationError
 from resilience.strategies.checkpoints import Checkpoint, Saved
+from resilience.strategies.rescuing import Home, RescuingStrategy
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 log = logging.getLogger("resilience")
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 LONGEST_WAIT = 30.0
 """Seconds that a call waits for another one's restore."""
 
 
-class Home(Protocol):
-    """A system, as far as a restore needs one."""
-
-    @property
-    def runtime(self) -> Runtime:
-        """Its events."""
-        ...
-
-
-class Restore:
+class Restore(RescuingStrategy):
     """Puts the last known good state back when a call fails: `Restore(store).call(fn, …)`.
 
     With `put_back` the state is put back and verified, and the call made again: by the newest
@@ -66,9 +52,6 @@ class Restore:
         ConfigurationError: a value is refused.
     """
 
-    recovers = True  # the component, and not only the call: the healer may do it by itself
-    condition = WELL
-
     def __init__(
         self,
         checkpoint: Checkpoint,
@@ -87,13 +70,10 @@ class Restore:
             )
         if verify is not None and put_back is None:
             raise ConfigurationError("verify without put_back: nothing is put back to be verified")
+        super().__init__(name, on, ignore, system)
         self.checkpoint = checkpoint
-        self.name = text("name", name)
         self._put_back = None if put_back is None else function("put_back", put_back)
         self._verify = None if verify is None else function("verify", verify)
-        self._trigger = Trigger(on, ignore)
-        home: Home = resolve_name("resilience.systems:system") if system is None else system
-        self._runtime = home.runtime
         self.after_fork()
         _all.add(self)
 
@@ -103,34 +83,14 @@ class Restore:
         self._going_on: Future[bool] | None = None
 
     @property
+    def recovers(self) -> bool:
+        """Whether it mends what failed, so that the healer may do it without a call."""
+        return self._put_back is not None
+
+    @property
     def verifies(self) -> bool:
         """Whether it knows by itself that what it put back is good."""
         return self._verify is not None
-
-    # -- use ----------------------------------------------------------------------------------
-
-    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return `fn(*args, **kwargs)`, after a restore if it fails without.
-
-        Raises:
-            Exception: the call's own, whatever goes wrong while restoring.
-        """
-        result: R = rescue.call_sync(self, fn, args, kwargs)
-        return result
-
-    @overload
-    async def call_async(
-        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-    @overload
-    async def call_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-    async def call_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Return what `fn(*args, **kwargs)` returns, awaited where it can be.
-
-        Raises:
-            Exception: the call's own, whatever goes wrong while restoring.
-        """
-        return await rescue.call_async(self, fn, args, kwargs)
 
     def describe(self) -> Iterator[str]:
         """Yield what it restores from, and when."""
@@ -140,13 +100,6 @@ class Restore:
         yield f"verify = {shown(self._verify)}"
 
     # -- what the shells ask --------------------------------------------------------------------
-
-    def handles(self, error: Exception) -> bool:
-        """Tell whether to restore after this failure."""
-        return self._runtime.active and self._trigger.fires(error)
-
-    def returned(self) -> None:
-        """Hear that a call returned; it does not matter here."""
 
     def course(self, error: Exception, again: Call) -> Course:
         """Return the steps of a restore."""
@@ -199,12 +152,16 @@ class Restore:
                 self._going_on = None
             mine.set_result(helped)
 
+    def _step(self, act: Call) -> Do:
+        settle = self._runtime.engine.settle
+        return Do(act, lambda answer: settle(answer, LONGEST_WAIT))
+
     def _is_back(self, saved: Saved) -> Course:
         """Put a state back; tell whether it is good as far as can be known."""
         assert self._put_back is not None
         try:
-            yield Do(partial(self._put_back, saved.value))
-            good = self._verify is None or bool((yield Do(self._verify)))
+            yield self._step(partial(self._put_back, saved.value))
+            good = self._verify is None or bool((yield self._step(self._verify)))
         except Exception:
             log.exception("%s: the state of %s could not be put back", self.name, saved.at)
             return False

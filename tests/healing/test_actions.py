@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from resilience import ConfigurationError, System, UnknownSettingError
-from resilience.healing.actions import Action, FunctionAction, Outcome
+from resilience.healing.actions import Action, Outcome
+from resilience.healing.functions import FunctionAction
 from resilience.testing import ManualClock
 
 

@@ -9,7 +9,7 @@ from resilience import Event, System
 from resilience.healing.healer import Healer
 from resilience.healing.records import Recovery, Result
 from resilience.healing.settings import HealerSettings
-from resilience.testing import ManualClock
+from resilience.testing import ManualClock, reset
 from tests.healing.conftest import Database, World, told
 
 DOWN = ConnectionError("connection refused")
@@ -353,6 +353,25 @@ def test_an_action_that_helped_nothing_is_off_until_it_is_well_again(
 
     assert database.up
     assert database.repairs == 3
+
+
+def test_reset_makes_it_as_new(
+    system: System, healer: Healer, database: Database, events: list[Event]
+) -> None:
+    """For tests of the app: no incident, no count, nobody told; actions stay."""
+    healer.action("database", limit=1)(database.repair)
+    healer.configure(HealerSettings(intensity=1))
+    for _ in range(2):
+        database.up = False
+        fail(healer, system, "critical")
+    assert told(events)[-1] == "escalated"
+
+    reset(system)
+    assert (healer.history(), healer.statistics().failures) == ([], 0)
+    fail(healer, system, "critical")
+
+    assert database.up
+    assert database.repairs == 2
 
 
 def test_what_flaps_is_not_recovered(

@@ -100,6 +100,27 @@ def test_only_a_verified_state_is_worth_another_call(system: System, prices: Pri
     assert prices.asked == 2
 
 
+def test_what_puts_it_back_may_be_async_for_a_sync_call(system: System) -> None:
+    """It is awaited all the same, and so is what verifies."""
+    store = MemoryCheckpoint()
+    store.save("good")
+    state = ["bad"]
+
+    async def put_back(value: str) -> None:
+        await asyncio.sleep(0)
+        state[0] = value
+
+    async def verify() -> bool:
+        return state[0] == "good"
+
+    def call() -> str:
+        if state[0] == "bad":
+            raise DownError
+        return state[0]
+
+    assert Restore(store, put_back=put_back, verify=verify, system=system).call(call) == "good"
+
+
 @pytest.mark.parametrize("broken", ["put_back", "verify", "nothing saved"])
 def test_what_goes_wrong_while_restoring_never_replaces_the_callers_error(
     system: System, prices: Prices, broken: str
