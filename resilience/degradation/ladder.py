@@ -64,13 +64,15 @@ class Watch:
 
 
 class Demand(NamedTuple):
-    """What somebody else than a rule asks for, and until when in monotonic seconds."""
+    """What a rule, or somebody else, asks for, and until when in monotonic seconds."""
 
     level: Level
     reason: str
     trigger: str
     until: float
     actor: str | None = None
+    by: str = ""
+    """Whose demand it is: the rule's, or the trigger's."""
 
 
 class Ladder:
@@ -93,21 +95,23 @@ class Ladder:
         self.actor: str | None = None
         self._demands: dict[tuple[str, Level], Demand] = {}  # by trigger and level
         self._changed_at = -inf
+        self._by = ""  # whose demand it stands at this level for
         self._rest = MINUTE  # seconds to stay where no rule has a say
         self._changes: deque[tuple[float, bool]] = deque(maxlen=8)  # when, and whether up
 
     def step(self, watches: Sequence[Watch], now: float) -> bool:
         """Change to what is asked for; tell whether that changed anything."""
-        worst = max(self._asked(watches, now), key=lambda each: each.level, default=None)
-        asked = Level.NORMAL if worst is None else worst.level
-        if worst is not None and asked > self.level:
-            return self._may_change(now, up=True) and self._change(worst, now)
-        if asked < self.level and self._is_over(watches, now) and self._may_change(now, up=False):
-            milder = self.level.milder
-            over = "over: " if milder is Level.NORMAL else ""
-            return self._change(
-                Demand(milder, over + self.reason, self.trigger, now, self.actor), now
-            )
+        demands = self._asked(watches, now)
+        asked = max((each.level for each in demands), default=Level.NORMAL)
+        deepest = [each for each in demands if each.level is asked]
+        if asked > self.level:
+            return self._may_change(now, up=True) and self._change(deepest[0], now)
+        if asked < self.level:
+            may = self._is_over(watches, now) and self._may_change(now, up=False)
+            return may and self._change(self._back(now), now)
+        if deepest and all(each.by != self._by for each in deepest):
+            self._take(deepest[0])  # what led here is over, and something else keeps it
+            return True
         return False
 
     def ask(self, demand: Demand, now: float) -> bool:
@@ -115,6 +119,7 @@ class Ladder:
 
         It goes down again, one level at a time, when the demand has ended and nothing else asks.
         """
+        demand = demand._replace(by=demand.trigger)
         self._demands[demand.trigger, demand.level] = demand
         if demand.level <= self.level:
             return False
@@ -138,7 +143,9 @@ class Ladder:
             if each.until <= now:
                 del self._demands[each.trigger, each.level]
         asking = (each for each in watches if each.asks(now))
-        by_rules = [Demand(each.rule.leads_to, each.say(), RULE, inf) for each in asking]
+        by_rules = [
+            Demand(each.rule.leads_to, each.say(), RULE, inf, by=str(each.rule)) for each in asking
+        ]
         return [*by_rules, *self._demands.values()]
 
     def _is_over(self, watches: Sequence[Watch], now: float) -> bool:
@@ -152,9 +159,19 @@ class Ladder:
         recent = [was_up for at, was_up in self._changes if now - at < MINUTE - _TICK]
         return len(recent) < MOST_CHANGES or (up and all(recent))
 
+    def _back(self, now: float) -> Demand:
+        """Return the way one level back; at its end all is over."""
+        milder = self.level.milder
+        reason = self.reason if milder is not Level.NORMAL else f"over: {self.reason}"
+        return Demand(milder, reason, self.trigger, now, self.actor, self._by)
+
     def _change(self, to: Demand, now: float) -> bool:
         self._changes.append((now, to.level > self.level))
         self.level = to.level
-        self.say(to.reason, to.trigger, to.actor)
+        self._take(to)
         self._changed_at, self._rest = now, MINUTE
         return True
+
+    def _take(self, demand: Demand) -> None:
+        self._by = demand.by
+        self.say(demand.reason, demand.trigger, demand.actor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from threading import Lock
 from typing import Any
@@ -15,6 +15,7 @@ from resilience.core.checks import seconds, text
 from resilience.core.names import did_you_mean
 from resilience.core.overrides import Given
 from resilience.core.runtime import Runtime
+from resilience.degradation.board import News, Seconds
 from resilience.degradation.controller import Controller, RuleState
 from resilience.degradation.features import Feature
 from resilience.degradation.ladder import MINUTE, Demand
@@ -24,8 +25,8 @@ from resilience.degradation.orders import Order, plain_orders, said_reason
 from resilience.degradation.registry import Standing
 from resilience.degradation.rules import Rule
 from resilience.degradation.settings import DegradationSettings
-from resilience.degradation.states import DegradationState, state_of
-from resilience.degradation.switchboard import News, Seconds, Switchboard
+from resilience.degradation.states import AppLevel, DegradationState, state_of
+from resilience.degradation.switchboard import Switchboard
 from resilience.degradation.switches import BY_LEVEL, BY_RULE, Switch
 from resilience.errors import ConfigurationError
 
@@ -37,18 +38,6 @@ HEALER = "healer"
 
 APP = "app"
 """The component of events about the level of the whole app."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What `state` says of the level."""
-
-    level: Level
-    since: float
-    reason: str | None = None
-    trigger: str | None = None
-    actor: str | None = None
-    ends: float | None = None
 
 
 class Degradation(Switchboard):
@@ -67,7 +56,7 @@ class Degradation(Switchboard):
         self._controller = Controller(measures)
         self._own_rules: list[Rule] = []
         self._order: Order | None = None
-        self._shown = _Shown(Level.NORMAL, runtime.started_at)
+        self._shown = AppLevel(Level.NORMAL, runtime.started_at)
         self._duty = runtime.engine.every(
             self._settings.check_interval, self.step, name="degradation", jitter=0.0
         )
@@ -326,7 +315,7 @@ class Degradation(Switchboard):
         changes = self.features.publish(self._standing, self._settings.levels, timed=timed)
         news: News = []
         if before.level is not self._shown.level:
-            news.append((signals.degradation_changed, APP, _change(self._shown, before)))
+            news.append((signals.degradation_changed, APP, self._shown.change_from(before)))
         return news + self._news_of(changes, because)
 
     def _end_order(self, now: float) -> None:
@@ -337,13 +326,13 @@ class Degradation(Switchboard):
         if app.level is Level.NORMAL:
             app.say(f"over: {order.reason}", MANUAL, order.actor)
 
-    def _now_shown(self) -> _Shown:
+    def _now_shown(self) -> AppLevel:
         order, app = self._order, self._controller.app
         if order is None:
-            found = _Shown(app.level, 0.0, app.reason or None, app.trigger or None, app.actor)
+            found = AppLevel(app.level, 0.0, app.reason or None, app.trigger or None, app.actor)
         else:
             reason = order.reason or None
-            found = _Shown(order.value, 0.0, reason, MANUAL, order.actor, order.ends)
+            found = AppLevel(order.value, 0.0, reason, MANUAL, order.actor, order.ends)
         same = found.level is self._shown.level
         return replace(found, since=self._shown.since if same else self._runtime.clock.time())
 
@@ -359,18 +348,6 @@ class Degradation(Switchboard):
         if isinstance(name, str):
             self.features.complain(name, "no feature is called %r: it counts as one with defaults")
         return Feature("unknown").left_at(self._shown.level, self._settings.levels)
-
-
-def _change(shown: _Shown, before: _Shown) -> dict[str, object]:
-    """Return what an event tells of a change of level."""
-    return {
-        "level": str(shown.level),
-        "before": str(before.level),
-        "reason": shown.reason,
-        "trigger": shown.trigger,
-        "actor": shown.actor,
-        "ends": shown.ends,
-    }
 
 
 _parts: weakref.WeakSet[Degradation] = weakref.WeakSet()

@@ -60,6 +60,29 @@ class DegradationState:
     rules: tuple[RuleState, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AppLevel:
+    """What is said of the level of the app; the fields are those of `DegradationState`."""
+
+    level: Level
+    since: float
+    reason: str | None = None
+    trigger: str | None = None
+    actor: str | None = None
+    ends: float | None = None
+
+    def change_from(self, before: AppLevel) -> dict[str, object]:
+        """Return what an event tells of a change of level."""
+        return {
+            "level": str(self.level),
+            "before": str(before.level),
+            "reason": self.reason,
+            "trigger": self.trigger,
+            "actor": self.actor,
+            "ends": self.ends,
+        }
+
+
 def state_of(switch: Switch) -> FeatureState:
     """Return a feature as it is now."""
     return FeatureState(

@@ -106,6 +106,24 @@ def test_the_deepest_rule_counts_and_milder_ones_hold(dial: Dial) -> None:
     assert dial.hold(9, 61) == "normal"
 
 
+def test_the_reason_is_what_keeps_it_there(dial: Dial, system: System) -> None:
+    """When what led to a level is over, and something else keeps it."""
+    other = 0.0
+    system.degradation.metric("other", lambda: other)
+    dial.follow(level="reduced", for_=0)
+    dial.follow(metric="other", level="reduced", value=1, for_=0)
+
+    dial.hold(11, 1)
+    other = 2.0
+    dial.hold(11, 5)
+    assert system.degradation.state().reason == "dial > 10 (11)"
+    dial.hold(9, 300)
+    assert system.degradation.state().reason == "other > 1 (2)"
+    other = 0.0
+    assert dial.hold(9, 61) == "normal"
+    assert system.degradation.state().reason == "over: other > 1 (2)"
+
+
 def test_three_steps_down_into_an_emergency_do_not_wait(dial: Dial, events: list[Event]) -> None:
     """Who falls does not oscillate."""
     for level, value in (("reduced", 10), ("minimal", 20), ("emergency", 30)):
