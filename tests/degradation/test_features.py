@@ -275,6 +275,19 @@ def test_reading_a_reduced_capability_marks_the_request(system: System) -> None:
     assert (reduced, marks) == ((50, 50), {"search": "limited"})
 
 
+def test_who_never_had_it_is_not_served_less(system: System) -> None:
+    """Of a rollout in part only those are marked whom the level takes it from."""
+    system.degradation.add(Feature("it", rollout=50, capability={"reduced": 50}))
+    had = having(system, "it")
+    system.degradation.degrade("reduced", "drill")
+
+    for key in KEYS[:200]:
+        token = degraded.resume(marks := degraded.Marks())
+        has = system.degradation.enabled("it", key=key)
+        degraded.end(token)
+        assert marks == ({"it": "off"} if key in had and not has else {})
+
+
 def test_others_may_limit_a_feature(system: System) -> None:
     """The lowest limit counts, until who set it takes it back."""
     system.degradation.add(Feature("it", capability={"reduced": 60}))

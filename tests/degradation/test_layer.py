@@ -127,6 +127,21 @@ def test_without_anything_instead_the_call_is_refused(
     assert (rejected.component, rejected.data["reason"]) == ("extras", "feature_off")
 
 
+@pytest.mark.parametrize(("trigger", "wait"), [("manual", 70), ("healer", None)])
+def test_the_time_to_wait_is_known_where_the_level_ends(
+    system: System, clock: ManualClock, trigger: str, wait: float | None
+) -> None:
+    """By hand it does; what rules and others ask for ends when it ends."""
+    guarded = system.feature("extras", off_at="reduced")(full)
+    system.degradation.degrade("reduced", "drill", trigger, for_=90)
+    clock.advance(20)
+
+    with pytest.raises(FeatureDisabledError) as raised:
+        guarded()
+
+    assert raised.value.retry_after == wait
+
+
 def test_methods_of_all_kinds(system: System) -> None:
     """Instance, class and static methods, and what is called with them."""
     extras = partial(system.feature, "extras", off_at="reduced")

@@ -141,3 +141,15 @@ def test_nobody_but_a_person_asks_for_normal(system: System, level: str) -> None
         system.degradation.degrade(level, "all is well", trigger="healer")
     system.degradation.degrade("normal", "stay there", for_=5)
     assert system.degradation.state().ends is not None
+
+
+def test_a_demand_for_some_seconds_is_over_then(system: System, clock: ManualClock) -> None:
+    """The first step back comes with its end, the next a minute later."""
+    system.degradation.degrade("minimal", "no answer", trigger="chaos", for_=10)
+
+    found = []
+    for _ in range(80):
+        clock.advance(1)
+        system.tick()
+        found.append(str(system.degradation.level))
+    assert [found.count(each) for each in ("minimal", "reduced", "normal")] == [9, 60, 11]
