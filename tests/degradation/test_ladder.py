@@ -58,7 +58,9 @@ class Run:
                     watch.see(value, self.now)
                 else:
                     watch.miss("broken")
-            if self.ladder.step(self.watches, self.now):
+            before = self.ladder.level
+            self.ladder.step(self.watches, self.now)
+            if self.ladder.level is not before:
                 self.changes.append((self.now, self.ladder.level))
 
     def steps(self) -> list[tuple[float, Level, Level]]:
