@@ -100,7 +100,7 @@ class Ladder:
         self._changes: deque[tuple[float, bool]] = deque(maxlen=8)  # when, and whether up
 
     def step(self, watches: Sequence[Watch], now: float) -> bool:
-        """Change to what is asked for; tell whether that changed the level, or the reason for it."""
+        """Change to what is asked for; tell whether level or reason changed."""
         demands = self._asked(watches, now)
         asked = max((each.level for each in demands), default=Level.NORMAL)
         deepest = [each for each in demands if each.level is asked]
