@@ -37,6 +37,9 @@ class Circuits(Homed):
         self._declared: dict[str, Options] = {}
         self._owners: dict[str, str] = {}
         self._overrides = Overrides("circuit")
+        self._alike: dict[
+            CircuitSettings, CircuitSettings
+        ] = {}  # one object for all that are equal
         self._lock = Lock()
         _registries.add(self)
 
@@ -198,7 +201,11 @@ class Circuits(Homed):
         self, name: str, options: Options, overrides: Overrides | None = None
     ) -> CircuitSettings:
         over = (self._overrides if overrides is None else overrides).over(name, options)
-        return CircuitSettings.of(over, f"circuit {name!r}")
+        made = CircuitSettings.of(over, f"circuit {name!r}")
+        try:
+            return self._alike.setdefault(made, made)
+        except TypeError:  # a predicate that has no hash
+            return made
 
     def _check_same(self, name: str, options: Options) -> None:
         before = self._declared[name]
