@@ -4,11 +4,17 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from resilience import CheckResult, System
+from resilience import CheckResult, System, redis_check, sql_check
 from resilience.health.report import CheckHealth
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
 
 PATIENCE = 20  # seconds that something may take on a busy machine
 
@@ -364,3 +370,47 @@ def test_a_machine_without_threads_is_survived(
     until(lambda: served.health.history("it"))
 
     assert refused == [0]
+
+
+def test_a_frozen_redis_hangs_its_check_and_nothing_else(
+    served: System, fresh_redis: RedisServer
+) -> None:
+    """It takes connections and never answers; the check says so, and recovers when it does."""
+    with Redis.from_url(fresh_redis.url, socket_timeout=None, retry=None) as client:
+        served.health.check("redis", redis_check(client), interval=0.2, timeout=0.1)
+        served.health.check("other", lambda: None, interval=0.2, timeout=0.1)
+        until(lambda: check_of(served, "redis").status == "pass")
+
+        with fresh_redis.frozen():
+            until(lambda: check_of(served, "redis").output == "no answer within 0.1 s")
+            until(lambda: check_of(served, "redis").status == "unknown")
+            assert check_of(served, "other").status == "pass"
+
+        until(lambda: check_of(served, "redis").status == "pass")
+
+
+@pytest.mark.anyio
+async def test_real_servers_under_asgi(
+    fresh_redis: RedisServer, fresh_postgres: PostgresServer
+) -> None:
+    """The app's own async clients, looked at on its own loop."""
+    system = System()
+    client = AsyncRedis.from_url(fresh_redis.url, retry=None)
+    engine = create_async_engine(fresh_postgres.url(driver="psycopg_async"))
+    system.configure({"health": {"fall": 1, "rise": 1, "interval": 0.2, "timeout": 0.2}})
+    system.health.check("redis", redis_check(client), criticality="critical")
+    system.health.check("postgres", sql_check(engine), timeout=0.2)
+    task = await driven(system)
+    try:
+        for name in ("redis", "postgres"):
+            await until_async(partial(lambda name: check_of(system, name).status == "pass", name))
+
+        await asyncio.to_thread(fresh_redis.stop)
+        await until_async(lambda: system.health.critical_down() == ["redis"])
+        assert check_of(system, "postgres").status == "pass"
+        await asyncio.to_thread(fresh_redis.start)
+        await until_async(lambda: system.health.critical_down() == [])
+    finally:
+        task.cancel()
+        await client.aclose()
+        await engine.dispose()
