@@ -96,15 +96,24 @@ class Parts:
     @part
     def journal(self) -> Journal:
         """What happened, kept in a database."""
+        from resilience.findings import Findings
         from resilience.outcomes import Outcomes
         from resilience.storage.journal import Journal
 
         journal = Journal(self.runtime)
         journal.add_source(Outcomes(self._circuits_so_far, self.runtime).rows)
+        findings = Findings(self._health_so_far, self._level_so_far, self.runtime)
+        journal.add_source(findings.rows)
         return journal
 
     def _circuits_so_far(self) -> Iterable[Circuit]:
         return self.circuits if is_made(self, "circuits") else ()
+
+    def _health_so_far(self) -> Health | None:
+        return self.health if is_made(self, "health") else None
+
+    def _level_so_far(self) -> str:
+        return str(self.degradation.level) if is_made(self, "degradation") else "normal"
 
     def _surroundings(self) -> Surroundings | None:
         """Return the healer's ways to other parts; as with `_measures`, `System` joins them."""

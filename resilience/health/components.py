@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 
 from resilience.health.report import CheckHealth, ComponentHealth
 from resilience.health.results import CheckRecord, Status, worst
@@ -80,6 +81,12 @@ class Component:
         """Drop records beyond their retention."""
         while self.records and self.records[0].monotonic < now - self._retention:
             self.records.popleft()
+
+    def results_since(self, monotonic: float) -> list[CheckRecord]:
+        """Return the results after that moment, oldest first."""
+        fresh = list(takewhile(lambda record: record.monotonic > monotonic, reversed(self.records)))
+        fresh.reverse()
+        return fresh
 
     def clear(self, now: float) -> None:
         """Forget every result; that nothing is known then is no change that anybody is told of."""

@@ -211,6 +211,15 @@ class Health:
                 return []  # they have snapshots, and no checks
             return list(self._found(component).records)
 
+    def results_since(self, monotonic: float) -> list[CheckRecord]:
+        """Return the results of all components after that moment, component by component."""
+        with self._lock:
+            return [
+                record
+                for component in self._overview.components.values()
+                for record in component.results_since(monotonic)
+            ]
+
     def clear_history(self, component: str | None = None) -> None:
         """Forget the results of a component's checks; its score and trend begin anew.
 
