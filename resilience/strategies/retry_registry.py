@@ -109,16 +109,18 @@ class Retries(Homed):
         for name, options in overrides:
             RetrySettings.check(options, f"retry {name!r}")
         with self._lock:
-            effective = [
-                (plan, _effective(plan.component, told, overrides, seconds_of))
+            effective = {
+                plan: _effective(plan.component, told, overrides, seconds_of)
                 for plan, told in list(self._told.items())
-            ]
+            }
 
         def commit() -> None:
             with self._lock:
                 self._overrides = overrides
-            for plan, settings in effective:
-                plan.reconfigure(settings)
+                for plan, told in list(self._told.items()):
+                    settings = effective.get(plan)  # none: it was made meanwhile
+                    settings = settings or _effective(plan.component, told, overrides, _seconds)
+                    plan.reconfigure(settings)
 
         return commit
 
