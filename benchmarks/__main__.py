@@ -13,12 +13,14 @@ from benchmarks.features import FEATURE_GROUPS
 from benchmarks.footprint import Measure
 from benchmarks.peers import Peer, installed_version, load_peers
 from benchmarks.report import Run, as_json, as_text
+from benchmarks.requests import REQUEST_GROUPS
 from benchmarks.retries import RETRY_GROUPS, load_retriers
 from benchmarks.rounds import time_rounds
 
 ROUNDS, QUICK_ROUNDS = 21, 5
 IMPORTS, QUICK_IMPORTS = 21, 11
 MEASURES = ("memory", "import")
+_OWN_GROUPS = GROUPS | FEATURE_GROUPS | REQUEST_GROUPS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +42,7 @@ def measure(only: Sequence[str], *, quick: bool, seed: int) -> Run:
     names = [peer.name for peer in peers] + [retrier.name for retrier in retriers]
     run.versions = {name: installed_version(name) for name in names}
     groups: dict[str, Callable[[], Group]] = {
-        **{key: partial(make, peers) for key, make in (GROUPS | FEATURE_GROUPS).items()},
+        **{key: partial(make, peers) for key, make in _OWN_GROUPS.items()},
         **{key: partial(make, retriers) for key, make in RETRY_GROUPS.items()},
     }
     for key in only:
@@ -79,7 +81,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
-    every = (*GROUPS, *FEATURE_GROUPS, *RETRY_GROUPS, *MEASURES)
+    every = (*_OWN_GROUPS, *RETRY_GROUPS, *MEASURES)
     parser.add_argument(
         "--only",
         type=lambda text: _chosen(text, every),

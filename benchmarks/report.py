@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.calls import CLOSURE, FIVE_LAYERS, OURS, THREADS, WINDOW_CALLS, Group
 from benchmarks.features import ASKED, ON
 from benchmarks.footprint import IDLE, IMPORT, USED, Measure
+from benchmarks.requests import WITH
 from benchmarks.rounds import Timing
 
 _NAME = 52
@@ -122,6 +123,9 @@ TARGETS = (
     Target("feature that is on / try-except closure", 1.5, "x", ratio("feature", ON, CLOSURE)),
     Target("the same, async", 1.5, "x", ratio("feature-async", ON, CLOSURE)),
     Target("asking for one / try-except closure", 1.5, "x", ratio("feature-asked", ASKED, CLOSURE)),
+    Target("request, Starlette with ours / bare", 1.25, "x", ratio("starlette", WITH, "Starlette")),
+    Target("request, FastAPI with ours / bare", 1.25, "x", ratio("fastapi", WITH, "FastAPI")),
+    Target("request, Flask with ours / bare", 1.05, "x", ratio("flask", WITH, "Flask")),
     Target("idle circuit with its function", 3072, "B", measured(IDLE)),
     Target("the same after 20 calls", 3072, "B", measured(USED)),
     Target("import over wrapt and blinker", 25, "ms", measured(IMPORT)),
