@@ -18,7 +18,7 @@ from resilience.web.openapi import add_responses
 from resilience.web.views import warn_of_bypassed
 from resilience_starlette.handlers import refusing, register
 from resilience_starlette.middleware import Edge, ResilienceMiddleware
-from resilience_starlette.routing import view_of, views
+from resilience_starlette.routing import path_of, serves, view_of, views
 from resilience_starlette.serving import is_ours, routes_of
 from resilience_starlette.state import Authorize, Given, State, state_of
 
@@ -69,8 +69,7 @@ class Resilience:
         _check(app)
         state = state_of(self._system, self._authorize, self._settings, name_of(app))
         router = app.router
-        # First, as an app's last route may serve every path there is.
-        router.routes[:0] = routes_of(state)
+        router.routes += routes_of(state)
         router.lifespan_context = partial(
             lifespan, system=state.system, within=router.lifespan_context
         )
@@ -108,7 +107,7 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
                 f"{name_of(app)} has ResilienceMiddleware and Resilience(app): leave one out"
             )
         )
-    _give_way(app.router.routes)
+    _place(app.router.routes)
     warn_of_bypassed(views(app.routes))
     register(app.exception_handlers)
     # What is raised in other layers is answered inside the one that answers every error with 500.
@@ -116,13 +115,19 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
     return Edge(build(), state)
 
 
-def _give_way(routes: list[BaseRoute]) -> None:
-    """Leave those paths to the app for which it has a route of its own."""
-    ours = [each for each in routes if is_ours(each)]
-    taken = {path for path, _ in views(each for each in routes if each not in ours)}
-    for each in ours:
-        if getattr(each, "path", "") in taken:
-            routes.remove(each)
+def _place(routes: list[BaseRoute]) -> None:
+    """Put our routes behind the app's own, but before one that serves every path there is.
+
+    A path for which the app has a route is left to it. In front ours would cost every request.
+    """
+    own = [each for each in routes if not is_ours(each)]
+    taken = {path for path, _ in views(own)}
+    ours = [each for each in routes if is_ours(each) and path_of(each) not in taken]
+    catching = (
+        place for place, each in enumerate(own) if any(serves(each, path_of(our)) for our in ours)
+    )
+    place = next(catching, len(own))
+    routes[:] = [*own[:place], *ours, *own[place:]]
 
 
 def _document(app: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+from time import monotonic
 from typing import Any
 
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -37,15 +39,18 @@ class Edge:
     def __init__(self, app: App, state: State) -> None:
         self.app = app
         self._state = state
+        self._ensure_at = -inf
         # Layers are made when an app starts: by now all that decorators make is there.
         state.system.warn_of_unknown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
-        state = self._state
-        if scope["type"] != "lifespan":
+        state, kind = self._state, scope["type"]
+        if kind != "lifespan" and (now := monotonic()) >= self._ensure_at:
+            # Once a second is enough to see to it that the engine runs in this process.
+            self._ensure_at = now + 1.0
             state.system.ensure()
-        if scope["type"] != "http":
+        if kind != "http":
             await self.app(scope, receive, send)
             return
         if state.web.probe_first and (path := path_below_root(scope)) in endpoints.PROBES:

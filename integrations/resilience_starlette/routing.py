@@ -15,10 +15,22 @@ def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for route in routes:
         if hasattr(route, "effective_route_contexts"):  # a router that FastAPI has included
             yield from views(route.effective_route_contexts(), prefix)
-        path = prefix + getattr(route, "path", "")
+        path = prefix + path_of(route)
         if hasattr(route, "endpoint"):
             yield path, route.endpoint
         yield from views(getattr(route, "routes", None) or (), path)
+
+
+def path_of(route: Any) -> str:
+    """Return the template of a route's path; "" where it goes by something else."""
+    path: str = getattr(route, "path", "")
+    return path
+
+
+def serves(route: Any, path: str) -> bool:
+    """Tell whether a route takes requests for a path."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+    return route.matches(scope)[0] is not Match.NONE
 
 
 def view_of(scope: Scope) -> Any:

@@ -60,19 +60,17 @@ async def passing(  # noqa: PLR0917 - the app's own call, with what it goes thro
 
     async def sending(message: Message) -> None:
         nonlocal gone
-        starts = message["type"] == "http.response.start"
-        if starts:
+        kind = message["type"]
+        if kind == "http.response.start":
             passage.status = message["status"]
             if value := passage.degraded_header():
                 message = _with_header(message, b"x-degraded", value)
-            if passage.system.leaving and scope.get("http_version", "").startswith("1"):
-                message = _with_header(message, b"connection", "close")
         try:
             await send(message)
         except OSError:
             gone = True
             raise
-        if not starts and _is_last(message):
+        if kind == "http.response.body" and not message.get("more_body"):
             passage.route = route_of(scope)
             passage.finish(passage.status, failed=False)
 
@@ -207,10 +205,6 @@ def _to_answer(error: Exception) -> Any:
 
 def _with_header(message: Message, name: bytes, value: str) -> Message:
     return {**message, "headers": [*message.get("headers", ()), (name, value.encode("ascii"))]}
-
-
-def _is_last(message: Message) -> bool:
-    return message["type"] == "http.response.body" and not message.get("more_body")
 
 
 def _is_failure(error: BaseException, status: int | None) -> bool:
