@@ -62,9 +62,7 @@ async def passing(  # noqa: PLR0917 - the app's own call, with what it goes thro
         nonlocal gone
         kind = message["type"]
         if kind == "http.response.start":
-            passage.status = message["status"]
-            if value := passage.degraded_header():
-                message = _with_header(message, b"x-degraded", value)
+            message = _begin(passage, scope, message)
         try:
             await send(message)
         except OSError:
@@ -201,6 +199,16 @@ def _to_answer(error: Exception) -> Any:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _begin(passage: Passage, scope: Scope, message: Message) -> Message:
+    """Keep an answer's status; return its first message with our headers added."""
+    passage.status = message["status"]
+    if value := passage.degraded_header():
+        message = _with_header(message, b"x-degraded", value)
+    if passage.system.leaving and scope.get("http_version", "").startswith("1"):
+        message = _with_header(message, b"connection", "close")
+    return message
 
 
 def _with_header(message: Message, name: bytes, value: str) -> Message:
