@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator as operators
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
@@ -49,7 +49,7 @@ class Rule:
     operator: str
     value: float
     level: Level | str
-    features: tuple[str, ...] = ()
+    features: Sequence[str] = ()
     for_: float = 5.0
     clear: float | None = None
     clear_for: float = 60.0

@@ -105,6 +105,7 @@ def ordered() -> None:
     degradation.metric("queue", lambda: 3)
     degradation.metric("queue", lambda: None, of=len)
     degradation.rule(Rule("queue", ">", 3, "reduced", features=("search",), for_=1, clear=2))
+    degradation.rule(Rule("queue", ">", 3, Level.MINIMAL, ["search"]))
     degradation.rule({"metric": "queue", "operator": ">", "value": 3, "level": "reduced"})
     assert_type(degradation.step_down("no answer"), Level)
     assert_type(degradation.follow(interval=5), Callable[[], None])
