@@ -1,0 +1,146 @@
+"""What a request costs with all of ours around a Flask app: `python -m benchmarks.hello`.
+
+Two gunicorn workers serve the same view, which says hello and does nothing else; around one of
+them is `Resilience(app)` as it comes: passage, traffic, admission, deadline. A client asks both in
+turn over kept connections. Workers are started anew several times, as two processes of the same
+program differ by more than what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from flask import Flask
+
+STARTS, ROUNDS, REQUESTS = 7, 40, 30
+TARGET = 1.05
+"""The view with ours around it is to take no more than so many times the time of the bare one."""
+
+_AROUND = "HELLO_WITH_RESILIENCE"
+_LISTENING = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def create_app() -> Flask:
+    """Return the app that is served; the environment says whether ours is around it."""
+    app = Flask("hello")
+    app.add_url_rule("/", "hello", lambda: "hello")
+    if os.environ.get(_AROUND) == "1":
+        from resilience_flask import Resilience
+
+        Resilience(app)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a request took, in microseconds, as its client sees it.
+
+    Args:
+        bare: without ours.
+        around: with it.
+        ratio: the median of the ratios of each start.
+    """
+
+    bare: float
+    around: float
+    ratio: float
+
+
+def measure(starts: int = STARTS, rounds: int = ROUNDS, requests: int = REQUESTS) -> Cost:
+    """Return what a request costs.
+
+    Args:
+        starts: how often the workers are started anew.
+        rounds: how often each of them is asked.
+        requests: how many requests a round has.
+    """
+    pairs = [_pair(rounds, requests) for _ in range(starts)]
+    return Cost(
+        median(bare for bare, _ in pairs),
+        median(around for _, around in pairs),
+        median(around / bare for bare, around in pairs),
+    )
+
+
+def _pair(rounds: int, requests: int) -> tuple[float, float]:
+    with serving(False) as bare, serving(True) as around:
+        for each in (bare, around):
+            _ask(each, 50)
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(rounds):
+            times[False].append(_ask(bare, requests))
+            times[True].append(_ask(around, requests))
+    return median(times[False]), median(times[True])
+
+
+def _ask(connection: http.client.HTTPConnection, requests: int) -> float:
+    """Return the microseconds that a request took, of several."""
+    began = perf_counter()
+    for _ in range(requests):
+        connection.request("GET", "/", headers={"Accept": "text/html,*/*", "User-Agent": "hello"})
+        answer = connection.getresponse()
+        if (answer.status, answer.read()) != (200, b"hello"):
+            raise RuntimeError(f"the server answered {answer.status}")
+    return (perf_counter() - began) / requests * 1e6
+
+
+@contextmanager
+def serving(with_ours: bool) -> Iterator[http.client.HTTPConnection]:
+    """Give a connection to a gunicorn worker that serves the view."""
+    options = ["--bind", "127.0.0.1:0", "--no-control-socket", "--keep-alive", "60"]
+    options += ["--worker-class", "gthread", "--workers", "1", "--threads", "2"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *options, "benchmarks.hello:create_app()"],
+        cwd=_ROOT,
+        env={**os.environ, _AROUND: "1" if with_ours else "0"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", _port(server), timeout=30)
+        yield connection
+        connection.close()
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def _port(server: subprocess.Popen[Any]) -> int:
+    assert server.stderr is not None
+    said: list[str] = []
+    for line in server.stderr:
+        said.append(line)
+        if found := _LISTENING.search(line):
+            return int(found[1])
+    raise RuntimeError("gunicorn did not start:\n" + "".join(said))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what a request costs, and whether that is within the target."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hello", description=__doc__)
+    parser.add_argument("--starts", type=int, default=STARTS, help="of both workers")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="for each start")
+    options = parser.parse_args(arguments)
+    cost = measure(options.starts, options.rounds)
+    met = "met" if cost.ratio <= TARGET else "MISSED"
+    print(f"hello from Flask under gunicorn    {cost.bare:.0f} µs a request")
+    print(f"the same with resilience around    {cost.around:.0f} µs")
+    print(f"ratio                              {cost.ratio:.3f}  (at most {TARGET}: {met})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
