@@ -34,7 +34,7 @@ def test_only_one_of_them_has_ours_around(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_worker_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own words."""
-    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--worker-class=nonesuch")
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--config=/nonesuch.py")
 
     with pytest.raises(RuntimeError, match="gunicorn did not start"), hello.serving(False):
         pass
