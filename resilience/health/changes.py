@@ -170,9 +170,8 @@ class Changes:
 def _message(event: Event) -> Message:
     """Return an alert as people read it; without credentials, as it may leave the process."""
     told = event.data
-    known = (
-        f"it was {told['was']}, its level is {told['level']}, its score {told['score'] or 0:.0f}"
-    )
+    score = "unknown" if told["score"] is None else f"{told['score']:.0f}"
+    known = f"it was {told['was']}, its level is {told['level']}, its score {score}"
     parts = (
         f"{event.component} is {told['status']} ({known})",
         told["output"] and shortened(told["output"]),
