@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from resilience.core.checks import flag, mapping, seconds
+from resilience.core.checks import flag, mapping, seconds, text
 from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError
 
@@ -31,15 +31,38 @@ def _levels(setting: str, value: Any) -> Mapping[str, float]:
 
 
 def _features(setting: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
-    if not mapping(setting, value):
+    if not value and isinstance(value, Mapping | list | tuple):
         return {}
     from resilience.degradation.features import Feature
 
-    for name, options in value.items():
-        if "key" in mapping(f"{setting}.{name}", options):
-            raise ConfigurationError(f"feature {name!r}: key= can only be given to @feature")
-        Feature.of(name, options)
-    return dict(value)
+    listed = isinstance(value, list | tuple)
+    named = _by_name(setting, value) if listed else mapping(setting, value)
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, options in named.items():
+        if isinstance(options, Feature):
+            found[name] = options.options()
+        else:
+            Feature.of(name, mapping(f"{setting}.{name}", options))
+            found[name] = options
+    return found
+
+
+def _by_name(setting: str, features: Iterable[Any]) -> dict[str, Any]:
+    """Return listed features, `Feature`s or tables with a name, by their names."""
+    from resilience.degradation.features import Feature
+
+    found: dict[str, Any] = {}
+    for each in features:
+        options: Any = each
+        if isinstance(each, Feature):
+            name = each.name
+        else:
+            options = dict(mapping(f"{setting}: feature", each))
+            name = text(f"{setting}: feature name", options.pop("name", None))
+        if name in found:
+            raise ConfigurationError(f"{setting}: feature {name!r} is there twice: give it once")
+        found[name] = options
+    return found
 
 
 def _rules(setting: str, value: Any) -> tuple[Any, ...]:
@@ -65,7 +88,8 @@ class DegradationSettings(Section):
         forced_for: seconds, > 0, that an operator's order lasts if its giver does not say.
         levels: `{level: priority 0-100}` below which features without `off_at` are off; never
             falls from one level to the next. What is not named keeps its default.
-        features: `{feature: {setting: value}}`, settings as `@feature` takes them, but `key`.
+        features: `{feature: {setting: value}}`, settings as `Feature` takes them; or a list of
+            `Feature`s, or of such tables with a `name`.
         rules: `Rule`s, or dicts of their arguments.
     """
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from resilience import ConfigurationError, Rule, Settings, System, UnknownSettingError, explain
+from resilience import (
+    ConfigurationError,
+    Feature,
+    Rule,
+    Settings,
+    System,
+    UnknownSettingError,
+    explain,
+)
 
 RULE = {"metric": "error_rate", "operator": ">", "value": 0.5, "level": "reduced"}
 
@@ -138,6 +146,38 @@ def test_settings_without_any_make_no_part() -> None:
     system = System({"circuits": {"it": {"window": 5}}, "degradation": {}})
 
     assert "degradation" not in vars(system)
+
+
+def test_features_may_be_listed(system: System) -> None:
+    """As objects, which may have a key, or as tables with a name."""
+    listed = [
+        Feature("a", off_at="reduced", key=lambda: "ada", rollout=50),
+        {"name": "b", "priority": 95},
+    ]
+    system.configure({"degradation": {"features": listed, "rules": [Rule.of(RULE)]}})
+
+    system.degradation.degrade("reduced", "drill")
+    assert features(system) == {"a": (False, 0), "b": (True, 100)}
+    system.degradation.recover()
+    assert system.degradation.enabled("a") == system.degradation.enabled("a", key="ada")
+    assert len({system.degradation.enabled("a") for _ in range(50)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ([{"priority": 5}], "feature name=None"),
+        ([Feature("a"), {"name": "a"}], "feature 'a' is there twice"),
+        ([3], "features: feature=3: give a table"),
+        ([{"name": "a", "key": "user"}], "feature 'a': key='user': give a function"),
+        ("a", "features='a': give a table"),
+        (None, "features=None: give a table"),
+    ],
+)
+def test_lists_that_cannot_be_are_refused(listed: Any, said: str) -> None:
+    """By the name of the setting."""
+    with pytest.raises(ConfigurationError, match=said):
+        Settings.of({"degradation": {"features": listed}})
 
 
 @pytest.mark.parametrize(

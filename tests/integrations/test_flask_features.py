@@ -115,7 +115,7 @@ def test_a_rule_on_what_nobody_measures_or_describes_is_refused(shop: Shop) -> N
         ({"levels": {"bad": 1}}, ConfigurationError, "give one of normal, reduced"),
         ({"features": {"a": {"prio": 1}}}, UnknownSettingError, "did you mean 'priority'"),
         ({"features": {"a": {"rollout": 101}}}, ConfigurationError, "rollout=101"),
-        ({"features": {"a": {"key": len}}}, ConfigurationError, "can only be given to @feature"),
+        ({"features": {"a": {"key": "user"}}}, ConfigurationError, "key='user': give a function"),
         ({"features": {"a": 5}}, ConfigurationError, "features.a=5: give a table"),
         ({"rules": {}}, ConfigurationError, "give a list of rules"),
         ({"rules": [{"metric": "cpu"}]}, ConfigurationError, "give its operator, value, level"),
