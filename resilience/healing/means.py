@@ -120,6 +120,7 @@ class Means:
             reason=reason,
             name=failure.name,
             category=failure.category,
+            severity=incident.severity,
             failures=incident.failures,
         )
         if told:
