@@ -271,6 +271,7 @@ class _Visit:
         """
         if error is call.latest:
             if not self._care.terms.trigger.fires(error):
+                self._care.returned()  # it works: this is its answer
                 raise error
         elif not isinstance(error, Rejected):  # a call that was not made says nothing new
             log.error("%s of %r failed", label, self._care.component.name, exc_info=error)

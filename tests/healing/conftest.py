@@ -7,7 +7,7 @@ import pytest
 
 from resilience import Event, System
 from resilience.healing.healer import Healer
-from resilience.healing.surroundings import Surroundings
+from resilience.healing.surroundings import Surroundings, Symptom
 
 Call = Callable[..., Any]
 
@@ -49,6 +49,7 @@ class World:
         self.is_claimed = False
         self.released: list[str] = []
         self.levels: list[str] = []
+        self.down: list[Symptom] = []
 
     def verify(self, component: str) -> bool | None:
         """Tell whether it is well."""
@@ -66,6 +67,7 @@ class World:
             degrade=lambda level, reason: self.levels.append(level),
             is_flapping=lambda component: self.flaps,
             spread=lambda component: self.spread,
+            unwell=lambda: self.down,
         )
 
 

@@ -354,7 +354,7 @@ def test_a_caller_waits_no_longer_than_its_deadline(database: Database) -> None:
     database.up = False
     token = deadline.begin(0.02, system.runtime.clock)
     with pytest.raises(ConnectionError):
-        system.heal("database")(database.query)()
+        system.heal("database", max_wait=60)(database.query)()
     deadline.end(token)
     go_on.set()
 
@@ -437,13 +437,15 @@ def test_a_caller_that_is_cancelled_leaves_the_recovery_alone(database: Database
             done.set()
 
         database.up = False
-        guarded = system.heal("database")(as_coroutine(database.query))
-        task = asyncio.create_task(guarded())
+        guarded = system.heal("database", max_wait=60)(as_coroutine(database.query))
+        task, other = asyncio.create_task(guarded()), asyncio.create_task(guarded(1))
         await begun.wait()
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         go_on.set()
+        assert await other == (1,)
 
     asyncio.run(main())
     assert done.wait(30)
@@ -458,6 +460,23 @@ def test_on_a_manual_clock_no_thread_has_to_be_waited_for(
     database.up = False
 
     assert asyncio.run(healer.run_async("database", as_coroutine(database.query), 1)) == (1,)
+
+
+def test_a_recovery_has_a_context_of_its_own(healer: Healer, database: Database) -> None:
+    """Also where the caller does it: the deadline of one request is not that of all."""
+    left: list[float | None] = []
+
+    @healer.action("database")
+    def repair() -> None:
+        left.append(remaining())
+        database.up = True
+
+    database.up = False
+    token = deadline.begin(1.0, healer._means.runtime.clock)
+    healer.run("database", database.query)
+    deadline.end(token)
+
+    assert left == [30.0]
 
 
 # -- what answers by itself -----------------------------------------------------------------------
@@ -647,6 +666,7 @@ def test_what_the_call_says_the_second_time_goes_to_the_caller(
     with pytest.raises(NotFound):
         use(healer, kind(call))
     assert outcomes == []
+    assert healer.statistics().open == ()
 
     outcomes[:] = [ConnectionError("mine"), CircuitOpenError("database"), KeyError()]
     with pytest.raises(ConnectionError, match="mine"):
@@ -674,6 +694,25 @@ def test_functions_with_long_names_are_healed_too(healer: Healer, database: Data
         assert healer.run("database", database.query, 1) == (1,)
     finally:
         database.query.__func__.__qualname__ = "Database.query"  # type: ignore[attr-defined]
+
+
+def test_a_caller_that_helped_itself_is_no_proof_where_there_is_a_check(
+    system: System, healer: Healer, world: World
+) -> None:
+    """Its retry got through; the component is still down, its check says."""
+    world.check = lambda component: False
+    healer.failed("database", "postgres", ConnectionError())
+    world.catch_up()
+    outcomes = [ConnectionError(), None]
+
+    def call() -> str:
+        outcome = outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
+        return "rows"
+
+    assert healer.run("database", call) == "rows"
+    assert healer.statistics().open == ("database",)
 
 
 def test_a_success_is_no_proof_where_there_is_a_check(

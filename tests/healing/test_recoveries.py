@@ -9,6 +9,7 @@ from resilience import Event, System
 from resilience.healing.healer import Healer
 from resilience.healing.records import Recovery, Result
 from resilience.healing.settings import HealerSettings
+from resilience.healing.surroundings import Symptom
 from resilience.testing import ManualClock, reset
 from tests.healing.conftest import Database, World, told
 
@@ -572,6 +573,63 @@ def test_what_is_well_and_fails_in_turn_is_one_incident_to_people(
     clock.advance(300)
     database.up = False
     fail(healer, system, "critical")
+    assert told(events).count("escalated") == 2
+
+
+def test_health_that_lags_behind_ends_no_incident_and_begins_none(
+    system: System, healer: Healer, world: World, database: Database, clock: ManualClock
+) -> None:
+    """It believes in several results only; here one is enough not to act, and not to be done."""
+    world.down = [Symptom("database", "ping", "no answer", "high")]
+    clock.advance(6)
+    system.tick()
+    assert healer.statistics().failures == 0
+
+    database.up = False
+    clock.advance(6)
+    system.tick()
+    assert healer.statistics().open == ("database",)
+
+    database.up = True
+    clock.advance(6)
+    system.tick()
+    assert healer.statistics().open == ("database",)
+
+    world.down = []
+    clock.advance(6)
+    system.tick()
+    assert healer.statistics().open == ()
+
+
+def test_what_gets_worse_counts_as_what_it_is_now(
+    system: System, healer: Healer, world: World
+) -> None:
+    """A critical failure in an incident that began as a minor one goes up at once."""
+    world.check = lambda component: False
+    fail(healer, system, "low")
+    assert healer.statistics().total.escalated == 0
+
+    fail(healer, system, "critical")
+    healer.recover("database")
+    system.tick()
+
+    assert healer.statistics().total.escalated == 1
+    assert world.levels == ["minimal"]
+
+
+def test_who_has_looked_at_it_is_told_when_it_fails_again(
+    system: System, healer: Healer, database: Database, clock: ManualClock, events: list[Event]
+) -> None:
+    """`resume` says that somebody has."""
+    for _ in range(2):
+        database.up = False
+        fail(healer, system, "critical")
+        database.up = True
+        clock.advance(6)
+        system.tick()
+        healer.resume("database")
+        clock.advance(6)
+
     assert told(events).count("escalated") == 2
 
 
