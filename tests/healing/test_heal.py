@@ -350,6 +350,7 @@ def test_a_caller_waits_no_longer_than_its_deadline(database: Database) -> None:
     def repair() -> None:
         left.append(remaining())
         go_on.wait(30)
+        database.up = True
 
     database.up = False
     token = deadline.begin(0.02, system.runtime.clock)
