@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import httpx2
 
 from resilience.demo.beside import run_beside
 from resilience.demo.plan import Plan
-from resilience.demo.rush import Visit, dues, line, shop_settings, slowness
+from resilience.demo.rush import Visit, dues, shop_settings, slowness
+from resilience.demo.rush_screen import Scene
 from resilience.demo.stage import Shop, Stage
 from resilience.demo.traffic import MIX, PATIENCE, body_of, client_of, request_of
 
-Tell = Callable[[str], None]
+Show = Callable[[Scene], Coroutine[Any, Any, None]]
+"""Shows a scene until cancelled."""
 
 
-async def play(stage: Stage, plan: Plan, tell: Tell, *, guarded: bool) -> list[Visit]:
+async def play(stage: Stage, plan: Plan, show: Show, *, guarded: bool) -> list[Visit]:
     """Return the visits of a rush on a shop that is started for it.
 
     Args:
         stage: what starts the shop.
         plan: how many visitors there are before and after.
-        tell: prints a line.
+        show: shows it to people.
         guarded: True for a shop with resilience.
 
     Raises:
@@ -31,14 +34,15 @@ async def play(stage: Stage, plan: Plan, tell: Tell, *, guarded: bool) -> list[V
     settings = shop_settings() if guarded else {"UPSTREAM_TIMEOUT": "5"}
     shop = await stage.open_another(guarded, **settings)
     await shop.upstream.tell(slowness(plan.rate))
-    visits: list[Visit] = []
-    begin = asyncio.get_running_loop().time() + 0.2
+    clock = asyncio.get_running_loop().time
+    begin = clock() + 0.2
+    scene = Scene(plan.rate, guarded, lambda: clock() - begin)
     try:
-        sending = _send_all(shop, plan, begin, visits)
-        await run_beside(sending, stage.watch(), _lines(visits, begin, tell, guarded))
+        sending = _send_all(shop, plan, begin, scene.visits)
+        await run_beside(sending, stage.watch(), show(scene))
     finally:
         await shop.upstream.close()
-    return visits
+    return scene.visits
 
 
 async def _send_all(shop: Shop, plan: Plan, begin: float, visits: list[Visit]) -> None:
@@ -63,11 +67,3 @@ async def _visit(
         pass  # no answer is a failed one
     took = asyncio.get_running_loop().time() - begin - at
     visits.append(Visit(at, took, MIX[number % len(MIX)], status, extras))
-
-
-async def _lines(visits: list[Visit], begin: float, tell: Tell, guarded: bool) -> None:
-    clock, second = asyncio.get_running_loop().time, 1
-    while True:
-        await asyncio.sleep(max(0.0, begin + second - clock()))
-        tell(line(visits[-4000:], second, guarded))
-        second += 1

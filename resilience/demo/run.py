@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import httpx2
 from rich.console import Console
 
-from resilience.demo import overload, rush, screen, summary
+from resilience.demo import overload, rush, rush_screen, screen, summary
 from resilience.demo.beside import run_beside
 from resilience.demo.plan import OUTAGE, DemoError, Plan
 from resilience.demo.programs import Programs
@@ -114,9 +114,9 @@ class _Run:
             self._notes.append("the rush is for a shop whose threads run out: a Flask one")
             return
         self._tell("Starting a shop for the rush …")
-        runs = [await overload.play(stage, plan, self._tell, guarded=True)]
+        runs = [await overload.play(stage, plan, self._show_rush, guarded=True)]
         if plan.baseline:
-            runs.append(await overload.play(stage, plan, self._tell, guarded=False))
+            runs.append(await overload.play(stage, plan, self._show_rush, guarded=False))
         self._problems += rush.problems(runs[0])
         found = [rush.figures(visits) for visits in runs]
         self._document["rush"] = {
@@ -125,14 +125,18 @@ class _Run:
         }
         if not plan.as_json:
             rows = [list(rush.rows(each)) for each in found]
-            summary.print_rush(self._out, rush.title(plan), rows)
+            self._out.print(rush_screen.summary(rows, rush.title(plan)))
+
+    async def _show_rush(self, scene: rush_screen.Scene) -> None:
+        if self._is_live:
+            await rush_screen.live(scene, self._out)
+        else:
+            await rush_screen.lines(scene, self._stream)
 
     def _helpers(self, shops: list[Shop], programs: Programs) -> list[Coroutine[Any, Any, None]]:
         scene = screen.Scene(self._plan, shops, lambda: self._loop_time() - self._begin)
         shown = (
-            screen.live(scene, self._out)
-            if self._out.is_terminal and not self._out.is_dumb_terminal and not self._plan.as_json
-            else screen.lines(scene, self._stream)
+            screen.live(scene, self._out) if self._is_live else screen.lines(scene, self._stream)
         )
         # The beginning is the same moment on both clocks.
         self._begin, on_the_wall = self._loop_time(), time.time()
@@ -141,6 +145,12 @@ class _Run:
             shop.circuits.begin = on_the_wall
             helpers += [Watcher(shop.url, shop.token, shop.circuits).run(), shop.upstream.run()]
         return helpers
+
+    @property
+    def _is_live(self) -> bool:
+        """Whether there is a terminal to draw on."""
+        out = self._out
+        return out.is_terminal and not out.is_dumb_terminal and not self._plan.as_json
 
     async def _acts(self, shops: list[Shop]) -> None:
         plan = self._plan

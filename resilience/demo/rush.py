@@ -14,8 +14,8 @@ TARGET = 0.4  # seconds, within which 95 % of answers are to come
 CROWD = 2.5
 """How many times more visitors than before come in the rush."""
 
-_CALM, _RUSH, _AFTER = 2.0, 6.0, 6.0  # seconds
-_SETTLING = 3.0  # seconds of the rush that the shop has to find out what it can do
+_CALM, _RUSH, _AFTER = 2.0, 5.0, 5.0  # seconds
+_SETTLING = 2.5  # seconds of the rush that the shop has to find out what it can do
 
 
 class Phase(StrEnum):
@@ -181,7 +181,7 @@ def problems(visits: Sequence[Visit]) -> Iterator[str]:
         yield "this machine is too slow for the rush, while all was calm: give a lower --rate"
         return
     if (settled.orders or 0.0) < 0.9:
-        yield f"only {_percent(settled.orders)} of the orders were taken in the rush"
+        yield f"only {percent(settled.orders)} of the orders were taken in the rush"
     if settled.served < 0.7 * settled.visits:
         yield f"only {settled.served} of {settled.visits} visitors were served in the rush"
     if settled.extras is not None and settled.extras > 0.9:
@@ -198,7 +198,7 @@ def line(visits: Sequence[Visit], second: int, guarded: bool) -> str:
     return (
         f"{second:>3} s {phase_at(second - 1.0):<7} {name:<15} served {told.served:<4} "
         f"turned away {told.turned_away:<4} failed {told.failed:<4} "
-        f"extras {_percent(told.extras):>5} orders {_percent(told.orders):>5}  p95 {p95:>8}"
+        f"extras {percent(told.extras):>5} orders {percent(told.orders):>5}  p95 {p95:>8}"
     )
 
 
@@ -213,7 +213,7 @@ def rows(found: dict[str, Figures]) -> Iterator[tuple[str, str]]:
         )
         yield (
             f"{title}: orders taken, pages with extras",
-            (f"{_percent(told.orders)}, {_percent(told.extras)}"),
+            (f"{percent(told.orders)}, {percent(told.extras)}"),
         )
         yield f"{title}: p95", p95
 
@@ -234,7 +234,8 @@ def _p95(times: Sequence[float]) -> float | None:
     return sorted(times)[ceil(0.95 * len(times)) - 1] if times else None
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Return a share as people read it; "-" for none."""
     return "-" if share is None else f"{share:.0%}"
 
 

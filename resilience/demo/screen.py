@@ -77,7 +77,7 @@ def line(scene: Scene, shop: Shop, second: int) -> str:
     told = " ".join(f"{kind} {number:<3}" for kind, number in kinds(done).items())
     return (
         f"{second:>3} s {scene.plan.act(second - 1.0):<7} {_name(shop):<15} {told} "
-        f"p99 {_milliseconds(percentile(done, 0.99)):>8}  sick calls {shop.upstream.sick_calls:<4}"
+        f"p99 {milliseconds(percentile(done, 0.99)):>8}  sick calls {shop.upstream.sick_calls:<4}"
         + (f" open {_open(shop)}" if shop.guarded else "")
     ).rstrip()
 
@@ -139,7 +139,7 @@ def _bar(number: int, most: float, colour: str) -> Text:
 
 
 def _percentiles(samples: list[Sample]) -> str:
-    return " / ".join(_milliseconds(percentile(samples, share)) for share in (0.5, 0.99))
+    return " / ".join(milliseconds(percentile(samples, share)) for share in (0.5, 0.99))
 
 
 def _sick_calls(shops: list[Shop]) -> list[str]:
@@ -158,5 +158,6 @@ def _open(shop: Shop) -> str:
     return f"{sum(state != 'closed' for state in states)}/{len(states)}"
 
 
-def _milliseconds(seconds: float | None) -> str:
+def milliseconds(seconds: float | None) -> str:
+    """Return seconds as people read short times; "-" for none."""
     return "-" if seconds is None else f"{seconds * 1000:,.0f} ms"

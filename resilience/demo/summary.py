@@ -27,24 +27,6 @@ def print_summary(console: Console, plan: Plan, outcomes: list[Outcome]) -> None
     console.print(table)
 
 
-def print_rush(console: Console, title: str, runs: list[list[tuple[str, str]]]) -> None:
-    """Print the figures of a rush, side by side where there is a baseline.
-
-    Args:
-        console: where to.
-        title: what the rush was.
-        runs: `[(what, figure), …]` of each shop, in the same order.
-    """
-    console.print(title, style="bold", soft_wrap=True)
-    table = Table(box=None)
-    table.add_column()
-    for name in ("with resilience", "without")[: len(runs)]:
-        table.add_column(name, justify="right")
-    for each in zip(*runs, strict=True):
-        table.add_row(each[0][0], *[figure for _, figure in each])
-    console.print(table)
-
-
 def addresses(shop: Shop) -> list[str]:
     """Return lines that tell where everything is, and how to break it."""
     control = f"{shop.upstream.url}/behaviour"

@@ -79,7 +79,7 @@ def test_a_rush_is_served_without_extras_and_all_orders_are_taken(start: Start) 
     assert ours["settled"]["p95_seconds"] * 2 < theirs["settled"]["p95_seconds"]
     assert ours["end"]["extras_share"] > ours["settled"]["extras_share"]
     assert ours["end"]["turned_away"] == theirs["settled"]["turned_away"] == 0
-    assert " 14 s after   without" in progress
+    assert " 12 s after   without" in progress
     assert demo.processes() == []
 
 

@@ -1,8 +1,11 @@
 """What a rush amounts to, and when it calls itself sound."""
 
-import pytest
+import io
 
-from resilience.demo import rush
+import pytest
+from rich.console import Console, RenderableType
+
+from resilience.demo import rush, rush_screen
 from resilience.demo.plan import Plan
 from resilience.demo.rush import BOUNDS, LENGTH, Figures, Phase, Visit
 
@@ -25,7 +28,7 @@ def test_visitors_come_evenly_and_more_in_the_rush() -> None:
     due = list(rush.dues(20.0))
 
     counts = {phase: sum(begin <= at < end for at in due) for phase, (begin, end) in BOUNDS.items()}
-    assert counts == {Phase.CALM: 40, Phase.RUSH: 300, Phase.AFTER: 120}
+    assert counts == {Phase.CALM: 40, Phase.RUSH: 250, Phase.AFTER: 100}
     assert due == sorted(due)
     assert due[-1] < LENGTH
 
@@ -86,4 +89,46 @@ def test_a_line_and_rows_tell_it_to_people() -> None:
     told = dict(rush.rows(rush.figures(made)))
     assert told["in the rush: orders taken, pages with extras"] == "100%, 0%"
     assert told["calm: p95"] == "100 ms"
-    assert rush.title(Plan(rate=20)).startswith("the rush: 20 visitors a second, 50 from 2 to 8 s")
+    assert rush.title(Plan(rate=20)).startswith("the rush: 20 visitors a second, 50 from 2 to 7 s")
+
+
+def drawn(what: RenderableType) -> str:
+    """Return what a terminal of 80 columns shows."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    console.print(what)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_picture_shows_phase_answers_orders_and_p95() -> None:
+    """Of the last second, on one screen of 80 columns."""
+    scene = rush_screen.Scene(20.0, True, lambda: 4.0, visits())
+
+    shown = drawn(rush_screen.picture(scene))
+
+    rows = {line.split("  ")[0].strip(): line for line in shown.splitlines()}
+    assert "4.0 / 12 s" in shown
+    assert "2.5 times as many visitors" in shown
+    assert rows["served in full"].split()[3] == "10"  # the orders
+    assert rows["served without extras"].split()[3] == "40"
+    assert rows["orders taken"].split()[2] == "100%"
+    assert rows["p95, target 400 ms"].split()[4:] == ["200", "ms"]
+    assert len(shown.splitlines()) <= 12
+
+
+def test_before_the_first_answer_there_is_a_picture_too() -> None:
+    """Of nothing yet."""
+    scene = rush_screen.Scene(20.0, False, lambda: -0.1)
+
+    assert "as many visitors as ever" in drawn(rush_screen.picture(scene))
+
+
+def test_the_summary_is_side_by_side() -> None:
+    """With a baseline there are two columns."""
+    rows = list(rush.rows(rush.figures(visits())))
+
+    shown = drawn(rush_screen.summary([rows, rows], "the rush")).splitlines()
+
+    assert shown[0] == "the rush"
+    assert shown[1].split() == ["with", "resilience", "without"]
+    assert len(shown) == 2 + len(rows)
