@@ -12,6 +12,7 @@ from flaky_upstream.catalogue import PRICES, recommendations
 from flaky_upstream.server import Upstream
 from resilience import CircuitState, System, system
 from resilience.testing import ManualClock, force_open
+from storefront.configuration import ShopConfigurationError
 from storefront.products import on_sale
 from tests.examples.shops import (
     BROWSER,
@@ -359,7 +360,7 @@ def test_it_refuses_to_start_without_what_it_needs(
     for name in ("UPSTREAM_URL", "UPSTREAM_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
 
-    with pytest.raises(kind.factory.ShopConfigurationError, match=said):
+    with pytest.raises(ShopConfigurationError, match=said):
         kind.factory.create_app(config)
 
 
@@ -376,7 +377,7 @@ def test_the_environment_configures_it(
     with open_shop(kind, upstream):
         assert system.circuits["prices"].settings.reset_timeout == 2.0
 
-    with pytest.raises(kind.factory.ShopConfigurationError, match="UPSTREAM_TIMEOUT is 'soon'"):
+    with pytest.raises(ShopConfigurationError, match="UPSTREAM_TIMEOUT is 'soon'"):
         kind.factory.create_app({"UPSTREAM_URL": upstream.address})
 
 
