@@ -59,7 +59,6 @@ class Runs:
         """Begin anew in a forked child: no run goes on here, and no lock is held."""
         self._changed = Condition(Lock())
         self._since = None
-        self._finished = self._started
 
     @property
     def busy(self) -> bool:
