@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
@@ -76,33 +76,49 @@ class Bus:
             `elsewhere(act, name)` for async receivers where no loop runs.
     """
 
-    __slots__ = ("_clock", "_elsewhere", "_tasks", "listeners")
+    __slots__ = ("_by_type", "_clock", "_elsewhere", "_tasks", "listeners")
 
     def __init__(self, clock: Clock, elsewhere: Callable[[Callable[[], Any], str], None]) -> None:
         self._clock = clock
         self._elsewhere = elsewhere
         self.listeners: list[Listener] = []  # changed in single steps only: it needs no lock
+        self._by_type: dict[str, list[Listener]] = {}
         self._tasks: set[Any] = set()
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(event)` for every event from now on; returns what ends that."""
+    def subscribe(
+        self, listener: Listener, types: Collection[str] | None = None
+    ) -> Callable[[], None]:
+        """Call `listener(event)` for every event from now on; returns what ends that.
+
+        Args:
+            listener: what is called.
+            types: only for events of these types; others then cost as if nobody listened.
+        """
         subscription = partial(listener)  # itself only, when one listener comes twice
-        self.listeners.append(subscription)
+        lists = (
+            [self.listeners]
+            if types is None
+            else [self._by_type.setdefault(each, []) for each in types]
+        )
+        for each in lists:
+            each.append(subscription)
 
         def unsubscribe() -> None:
-            if subscription in self.listeners:
-                self.listeners.remove(subscription)
+            for each in lists:
+                if subscription in each:
+                    each.remove(subscription)
 
         return unsubscribe
 
     def emit(self, signal: NamedSignal, component: str, data: Mapping[str, Any]) -> None:
         """Tell all who listen. Never call it with a lock held."""
-        if not signal.receivers and not self.listeners:
+        concerned = self._by_type.get(signal.name) or ()
+        if not signal.receivers and not self.listeners and not concerned:
             return
         event = Event(
             signal.name, component, self._clock.time(), self._clock.monotonic(), Worker.name(), data
         )
-        for listener in tuple(self.listeners):
+        for listener in (*self.listeners, *concerned):
             self._deliver(event.type, partial(listener, event))
         for receiver in signal.receivers_for(component):
             self._deliver(event.type, partial(receiver, component, event=event))

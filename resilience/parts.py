@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resilience.health.monitor import Health
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
+    from resilience.recent import Recent
     from resilience.storage.journal import Journal
     from resilience.strategies.retry_registry import Retries
     from resilience.telemetry.host import Host
@@ -92,6 +93,13 @@ class Parts:
         self.runtime.engine.every(SAMPLED_EVERY, host.sample, name="host", jitter=0.0)
         self.runtime.engine.at_stop(host.stop)
         return host
+
+    @part
+    def recent(self) -> Recent:
+        """What happened of late, in memory: for those who look at it while it happens."""
+        from resilience.recent import Recent
+
+        return Recent(self.runtime, self._circuits_so_far)
 
     @part
     def journal(self) -> Journal:

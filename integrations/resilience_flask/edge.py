@@ -17,7 +17,7 @@ from resilience.web.actors import actor_of
 from resilience.web.passage import READ, Passage
 from resilience.web.views import warn_of_bypassed
 from resilience.web.wsgi import passing
-from resilience_flask import handlers
+from resilience_flask import admin, handlers
 from resilience_flask.state import State, response_of
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Edge:
     def _meet(self) -> None:
         """Do what has to wait until all of the app is there; doing it twice at once is no harm."""
         handlers.outrank_catch_alls(self._app)
+        admin.exempt(self._app)
         self._state.met = True
         self._state.system.warn_of_unknown()
         served = self._app.view_functions

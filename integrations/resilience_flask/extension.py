@@ -13,7 +13,7 @@ from resilience import ConfigurationError, Settings, System, UnknownSettingError
 from resilience import system as default_system
 from resilience.core.names import did_you_mean
 from resilience.web import endpoints
-from resilience_flask import handlers
+from resilience_flask import admin, handlers
 from resilience_flask.edge import Edge
 from resilience_flask.state import NAME, State, response_of
 
@@ -41,8 +41,8 @@ class Resilience:
     Args:
         app: the app to set up at once; or call `init_app` later.
         system: whose circuits the app reports and configures.
-        authorize: takes the request, returns who may see details in `/health`, or None;
-            without it nobody sees them.
+        authorize: takes the request, returns who may see details in `/health` and use the
+            dashboard at `/resilience/`, or None; without it there is no dashboard.
 
     Raises:
         ConfigurationError: as for `init_app`, or `authorize` is no function.
@@ -80,7 +80,11 @@ class Resilience:
         authorize = None if self._authorize is None else app.ensure_sync(self._authorize)
         state = State(self._system, settings.web, authorize)
         if settings.web.endpoints:
-            app.register_blueprint(_blueprint())
+            blueprint = _blueprint()
+            if authorize is not None:
+                admin.add_to(blueprint)
+                self._system.recent  # noqa: B018 - from now on it is kept
+            app.register_blueprint(blueprint)
         handlers.register(app)
         app.jinja_env.globals.setdefault("feature", self._feature)
         app.wsgi_app = Edge(app, state, app.wsgi_app)  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from resilience import System
 from resilience import system as default_system
 from resilience.web import endpoints
 from resilience.web.asgi import Receive, Scope, Send, respond
+from resilience_starlette.admin import Admin, admin_routes
 from resilience_starlette.state import Authorize, Given, State, state_of
 
 _NAMES = {
@@ -43,14 +44,17 @@ def routes_of(state: State) -> list[BaseRoute]:
     if not state.web.endpoints:
         return []
     return [
-        Route(path, Endpoint(state, path), name=f"resilience:{name}", include_in_schema=False)
-        for name, path in _NAMES.items()
+        *[
+            Route(path, Endpoint(state, path), name=f"resilience:{name}", include_in_schema=False)
+            for name, path in _NAMES.items()
+        ],
+        *admin_routes(state),
     ]
 
 
 def is_ours(route: BaseRoute) -> bool:
     """Tell whether a route is one of ours."""
-    return isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
+    return isinstance(route, Route) and isinstance(route.endpoint, Endpoint | Admin)
 
 
 class Endpoint:

@@ -16,7 +16,7 @@ from resilience.core.schedule import Duty
 from resilience.errors import ConfigurationError
 from resilience.events import Event
 from resilience.storage.base import Store
-from resilience.storage.records import is_kept, rows_of
+from resilience.storage.records import KEPT, rows_of
 from resilience.storage.settings import JournalSettings
 from resilience.storage.tables import Row
 from resilience.storage.waiting import Waiting
@@ -103,7 +103,7 @@ class Journal:
 
     def _switch_on(self) -> None:
         settings, engine = self.settings, self._runtime.engine
-        self._unsubscribe = self._runtime.bus.subscribe(self._hear)
+        self._unsubscribe = self._runtime.bus.subscribe(self._put, KEPT)
         self._duties = [
             engine.every(1.0, self.gather, name="journal gather", jitter=0.0, first=1.0),
             engine.every(
@@ -129,10 +129,6 @@ class Journal:
         self._sources.append(source)
 
     # -- in -----------------------------------------------------------------------------------
-
-    def _hear(self, event: Event) -> None:
-        if is_kept(event.type):
-            self._put(event)
 
     def record(self, row: Row) -> None:
         """Keep a row; returns at once."""

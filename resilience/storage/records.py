@@ -32,11 +32,6 @@ def rows_of(event: Event) -> Iterator[Row]:
         yield from make(event)
 
 
-def is_kept(event_type: str) -> bool:
-    """Tell whether events of that type become rows."""
-    return event_type in _MAKERS
-
-
 def _circuit(event: Event) -> Iterator[Row]:
     data = event.data
     state = _STATES.get(event.type) or str(data.get("state", ""))
@@ -147,3 +142,6 @@ _MAKERS: dict[str, Callable[[Event], Iterator[Row]]] = {
     "chaos_started": _chaos,
     "chaos_finished": _chaos,
 }
+
+KEPT = frozenset(_MAKERS)
+"""The types of events that become rows."""

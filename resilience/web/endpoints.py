@@ -17,6 +17,8 @@ DEGRADATION = "/degradation"
 PROBES = (HEALTH, LIVE, READY)
 PATHS = (*PROBES, DEGRADATION)
 """All paths of ours; requests for them are none of the app's users."""
+ADMIN = "/resilience/"
+"""Below it are the dashboard and its API."""
 METHODS = ("GET", "HEAD")
 
 Actor = Callable[[], object]

@@ -104,7 +104,7 @@ class Passage:
         self._started = system.runtime.clock.monotonic()
         self._traffic: Traffic | None = None
         # Probes are quick and frequent, and would make the app look better than it is.
-        if not (web.endpoints and path in endpoints.PATHS):
+        if not (web.endpoints and (path in endpoints.PATHS or path.startswith(endpoints.ADMIN))):
             self._take_up(connection)
         self._deadline: deadline.Deadline | None = None
         if headers or web.deadline is not None:

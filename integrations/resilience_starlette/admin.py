@@ -1,0 +1,95 @@
+"""The dashboard and its API in Starlette and FastAPI."""
+
+from __future__ import annotations
+
+from asyncio import FIRST_COMPLETED, create_task, wait
+from typing import Any
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+
+from resilience.web.actors import awaited_actor_of
+from resilience.web.admin import api
+from resilience.web.admin.stream import HEADERS, stream
+from resilience.web.asgi import Receive, Scope, Send, header_of, path_below_root, respond
+from resilience_starlette.state import State
+
+
+def admin_routes(state: State) -> list[BaseRoute]:
+    """Return the routes of the dashboard; none where nobody is authorized."""
+    if state.authorize is None:
+        return []
+    state.system.recent  # noqa: B018 - from now on it is kept
+    paths = (api.ROOT, api.HOME, f"{api.HOME}{{rest:path}}")
+    return [
+        Route(path, Admin(state, path), name="resilience:admin", include_in_schema=False)
+        for path in paths
+    ]
+
+
+class Admin:
+    """The dashboard; an ASGI app rather than a function, so that it answers every method itself."""
+
+    def __init__(self, state: State, path: str) -> None:
+        self._state = state
+        self._is_home = path in (api.ROOT, api.HOME)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or stream events for as long as somebody listens."""
+        asked = Request(scope, receive)
+        actor = await awaited_actor_of(self._state.authorize, asked)
+        read = await _read(scope, asked, actor)
+        if actor is not None and (read.method, read.path) == ("GET", api.STREAM):
+            await _stream(self._state, read, receive, send)
+            return
+        await respond(api.answer(self._state.system, read, actor), send)
+
+
+async def _read(scope: Scope, asked: Request, actor: object | None) -> api.Request:
+    headers = {name: header_of(scope, name.encode()) for name in api.HEADERS}
+    body = b""
+    if actor is not None:
+        async for part in asked.stream():
+            body += part
+            if len(body) > api.LARGEST:
+                break
+    return api.Request(
+        method=scope["method"],
+        path=_path(scope),
+        query=scope["query_string"].decode("latin-1"),
+        headers={name: value for name, value in headers.items() if value},
+        body=body,
+        root=scope.get("root_path", ""),
+        live=api.STREAMED,
+    )
+
+
+def _path(scope: Scope) -> str:
+    """Return the path as the dashboard knows it, whatever mount it is below."""
+    path = path_below_root(scope)
+    return path[path.find(api.ROOT) :] if api.ROOT in path else path
+
+
+async def _stream(state: State, read: api.Request, receive: Receive, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    after = api.after_of(read) if read.headers.get("last-event-id") else None
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    telling = create_task(_tell(state, after, send))
+    gone = create_task(_gone(receive))
+    try:
+        await wait((telling, gone), return_when=FIRST_COMPLETED)
+    finally:
+        telling.cancel()
+        gone.cancel()
+
+
+async def _tell(state: State, after: int | None, send: Send) -> None:
+    async for part in stream(state.system, after):
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    message: Any = {"type": ""}
+    while message["type"] != "http.disconnect":
+        message = await receive()

@@ -1,0 +1,1 @@
+"""What operators see and do: a page and its API, without any framework."""

@@ -1,0 +1,162 @@
+"""What operators order, by name: each checked, done, and told as `operator_acted`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resilience import signals
+from resilience.core.checks import number, text
+from resilience.core.names import did_you_mean
+from resilience.degradation.levels import as_level
+from resilience.errors import ConfigurationError
+from resilience.systems import System
+
+Order = Mapping[str, Any]
+
+NAME, REASON, FOR, LEVEL, PERCENT = "name", "reason", "for", "level", "percent"
+LONGEST_FOR = 30 * 86_400.0
+LONGEST_REASON = 200
+
+
+class UnknownTargetError(LookupError):
+    """There is no circuit or feature of that name; says near ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that operators can do.
+
+    Args:
+        takes: the fields it takes besides `reason`, `{field: required}`.
+        act: does it: `act(system, given, reason, actor)`.
+        about: what it does, for people.
+    """
+
+    takes: Mapping[str, bool]
+    act: Callable[[System, Order, str, str], None]
+    about: str
+
+
+def perform(system: System, order: Order, actor: str) -> dict[str, Any]:
+    """Do what an operator orders; return what was done.
+
+    Args:
+        system: whose circuits and features it is about.
+        order: `{"action": one of ACTIONS, "name": …, "reason": …, "for": seconds, …}`.
+        actor: who orders it.
+
+    Raises:
+        ConfigurationError: an unknown action or field, or a value that is not allowed.
+        UnknownTargetError: no circuit or feature has that name.
+    """
+    name = order.get("action")
+    action = ACTIONS.get(name) if isinstance(name, str) else None
+    if action is None:
+        raise ConfigurationError(f"action={name!r}{did_you_mean(name, ACTIONS)}")
+    given = _checked(order, action)
+    reason = given.pop(REASON)
+    try:
+        action.act(system, given, reason, actor)
+    except KeyError as error:
+        raise UnknownTargetError(str(error.args[0])) from None
+    done = {"action": name, "actor": actor, "reason": reason, **given}
+    component = str(given.get(NAME) or "degradation")
+    system.runtime.bus.emit(signals.operator_acted, component, done)
+    return done
+
+
+def _checked(order: Order, action: Action) -> dict[str, Any]:
+    known = ("action", REASON, *action.takes)
+    for field in order:
+        if field not in known:
+            raise ConfigurationError(f"unknown field {field!r}{did_you_mean(field, known)}")
+    given: dict[str, Any] = {REASON: _reason(order.get(REASON))}
+    for field, required in action.takes.items():
+        if order.get(field) is not None:
+            given[field] = _CHECKS[field](field, order[field])
+        elif required:
+            raise ConfigurationError(f"{field} is missing: {_WANTED[field]}")
+    return given
+
+
+def _reason(given: Any) -> str:
+    if given is None or given == "":
+        raise ConfigurationError("reason is missing: say why, in 1 to 200 characters")
+    return text(REASON, given, longest=LONGEST_REASON)
+
+
+def _seconds(field: str, value: Any) -> float:
+    return number(field, value, above=0.0, most=LONGEST_FOR)
+
+
+def _percent(field: str, value: Any) -> float:
+    return number(field, value, most=100.0)
+
+
+_CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    NAME: text,
+    FOR: _seconds,
+    LEVEL: lambda field, value: str(as_level(field, value)),
+    PERCENT: _percent,
+}
+_WANTED = {
+    NAME: "which circuit or feature",
+    LEVEL: "normal, reduced, minimal or emergency",
+    PERCENT: "a number from 0 to 100",
+    FOR: "seconds",
+}
+
+
+def _on_circuit(method: str) -> Callable[[System, Order, str, str], None]:
+    def act(system: System, given: Order, reason: str, actor: str) -> None:
+        lasts = {"for_": given[FOR]} if FOR in given else {}
+        getattr(system.circuits[given[NAME]], method)(reason=reason, actor=actor, **lasts)
+
+    return act
+
+
+def _degrade(system: System, given: Order, reason: str, actor: str) -> None:
+    system.degradation.degrade(given[LEVEL], reason, actor=actor, for_=given.get(FOR))
+
+
+def _recover(system: System, _: Order, reason: str, actor: str) -> None:
+    system.degradation.recover(reason=reason, actor=actor)
+
+
+def _on_feature(method: str) -> Callable[[System, Order, str, str], None]:
+    def act(system: System, given: Order, reason: str, actor: str) -> None:
+        name = given[NAME]
+        known = [each.name for each in system.degradation.state().features]
+        if name not in known:
+            raise KeyError(f"no feature {name!r}{did_you_mean(name, known)}")
+        percent = (given[PERCENT],) if PERCENT in given else ()
+        lasts = {"for_": given[FOR]} if FOR in given else {}
+        order = getattr(system.degradation, method)
+        order(name, *percent, reason=reason, actor=actor, **lasts)
+
+    return act
+
+
+_TIMED = {NAME: True, FOR: False}
+_NAMED = {NAME: True}
+
+ACTIONS: Mapping[str, Action] = {
+    "circuit.force_open": Action(_TIMED, _on_circuit("force_open"), "Reject all its calls."),
+    "circuit.force_closed": Action(_TIMED, _on_circuit("force_closed"), "Admit all its calls."),
+    "circuit.disable": Action(_TIMED, _on_circuit("disable"), "Admit its calls, and count none."),
+    "circuit.shadow": Action(_TIMED, _on_circuit("shadow"), "Record, but reject nothing."),
+    "circuit.release": Action(_NAMED, _on_circuit("release"), "End an order on it."),
+    "circuit.reset": Action(_NAMED, _on_circuit("reset"), "Close it, and forget its counts."),
+    "level.degrade": Action({LEVEL: True, FOR: False}, _degrade, "Set the level of service."),
+    "level.recover": Action({}, _recover, "Go back to what rules say."),
+    "feature.enable": Action(_TIMED, _on_feature("enable"), "Switch it on."),
+    "feature.disable": Action(_TIMED, _on_feature("disable"), "Switch it off."),
+    "feature.kill": Action(_NAMED, _on_feature("kill"), "Switch it off, whatever else is said."),
+    "feature.rollout": Action(
+        {**_TIMED, PERCENT: True}, _on_feature("set_rollout"), "Give it to a share."
+    ),
+    "feature.release": Action(_NAMED, _on_feature("release"), "End all orders on it."),
+}
+"""`{name: action}`"""

@@ -1,0 +1,201 @@
+"""The dashboard and its API: a request in, an answer out. Frameworks only wire it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs
+
+from resilience.errors import ConfigurationError, StoreUnavailableError
+from resilience.systems import System
+from resilience.web import endpoints
+from resilience.web.admin.access import is_meant
+from resilience.web.admin.actions import UnknownTargetError, perform
+from resilience.web.admin.board import board, event_of
+from resilience.web.admin.openapi import document
+from resilience.web.admin.page import POLICY, fragment, page
+from resilience.web.answers import NEVER_KEPT, Answer, json_answer
+
+HOME = endpoints.ADMIN
+ROOT = HOME.rstrip("/")
+STATE = f"{ROOT}/api/state"
+EVENTS = f"{ROOT}/api/events"
+STREAM = f"{ROOT}/api/stream"
+ACTIONS = f"{ROOT}/api/actions"
+OPENAPI = f"{ROOT}/api/openapi.json"
+ASSETS = f"{ROOT}/assets/"
+
+LARGEST = 10_000
+"""Bytes of a request's body; a larger one is refused."""
+
+_METHODS = {ACTIONS: ("POST",)}
+_READING = ("GET", "HEAD")
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_FILES = ("dashboard.css", "dashboard.js", "icon.svg")
+
+STREAMED, POLLED = "stream", "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to the dashboard.
+
+    Args:
+        method: in upper case.
+        path: below the app's root, decoded.
+        query: the query string.
+        headers: names in lower case; those in `HEADERS` are read.
+        body: the whole body, or its first `LARGEST` + 1 bytes.
+        root: the path that the app itself is below; "" for none.
+        live: how the page is kept fresh: `STREAMED`, or `POLLED` where a stream would hold one
+            of few threads.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    root: str = ""
+    live: str = POLLED
+
+
+HEADERS = ("accept", "content-type", "host", "last-event-id", "origin", "sec-fetch-site")
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether a path belongs to the dashboard."""
+    return path == ROOT or path.startswith(HOME)
+
+
+def answer(system: System, request: Request, actor: object | None) -> Answer:
+    """Return the answer to a request, from memory.
+
+    Args:
+        system: what is shown and operated.
+        request: the request.
+        actor: who sends it; None: nobody who is allowed, for whom there is nothing here.
+    """
+    if actor is None or not _is_there(request.path):
+        return problem(404, "Not Found")
+    allowed = _METHODS.get(request.path, _READING)
+    if request.method not in allowed:
+        return problem(405, "Method Not Allowed", headers={"Allow": ", ".join(allowed)})
+    if request.path == ACTIONS:
+        return _act(system, request, name_of(actor))
+    if request.path.startswith(ASSETS):
+        return _file(_asset(request.path))
+    return _read(system, request, name_of(actor))
+
+
+def _is_there(path: str) -> bool:
+    return path in (ROOT, HOME, STATE, EVENTS, STREAM, ACTIONS, OPENAPI) or bool(_asset(path))
+
+
+def _read(system: System, request: Request, actor: str) -> Answer:
+    if request.path == ROOT:
+        return _moved(f"{request.root}{HOME}")
+    if request.path == HOME:
+        return _page(system, request, actor)
+    if request.path == OPENAPI:
+        return json_answer(200, "application/json", document(request.root))
+    if request.path == STATE:
+        return json_answer(200, "application/json", board(system))
+    if request.path == STREAM:  # a framework that can stream does not ask here
+        return problem(404, "Not Found", "This server does not push: poll api/events.")
+    return _events(system, request)
+
+
+def name_of(actor: object) -> str:
+    """Return who somebody is, as it is written down: at most 200 characters."""
+    known: Any = actor
+    for attribute in ("get_username", "username", "name"):
+        found = getattr(known, attribute, None)
+        found = found() if callable(found) else found
+        if isinstance(found, str) and found:
+            return found[:200]
+    return str(actor)[:200]
+
+
+def problem(
+    status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Return an answer that says what is wrong (RFC 9457)."""
+    said: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+    if detail:
+        said["detail"] = detail
+    return json_answer(status, "application/problem+json", said, headers)
+
+
+def _page(system: System, request: Request, actor: str) -> Answer:
+    told = board(system)
+    part = parse_qs(request.query).get("part") == ["board"]
+    text = str(fragment(told)) if part else page(told, actor, request.live)
+    headers = {**NEVER_KEPT, "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    headers["X-Resilience-Last"] = str(told["last"])
+    return Answer(200, "text/html; charset=utf-8", text.encode("utf-8", "replace"), headers)
+
+
+def _events(system: System, request: Request) -> Answer:
+    after = after_of(request)
+    if after is None:
+        return problem(400, "Bad Request", "after: give the id of an event, a whole number")
+    found = [event_of(*each) for each in system.recent.since(after)]
+    payload = {"last": system.recent.last, "events": found}
+    return json_answer(200, "application/json", payload)
+
+
+def after_of(request: Request) -> int | None:
+    """Return the id of the last event a client has seen; None: it gave none that can be."""
+    given = parse_qs(request.query, keep_blank_values=True).get("after")
+    text = given[0] if given else request.headers.get("last-event-id", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _act(system: System, request: Request, actor: str) -> Answer:
+    if not is_meant(request.method, request.headers):
+        return problem(403, "Forbidden", "This was not sent from the dashboard's own page.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        return problem(415, "Unsupported Media Type", "Send application/json.")
+    if len(request.body) > LARGEST:
+        return problem(413, "Content Too Large", f"Send {LARGEST} bytes at most.")
+    try:
+        order = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return problem(400, "Bad Request", "The body is no JSON.")
+    if not isinstance(order, dict):
+        return problem(400, "Bad Request", "Send a JSON object.")
+    return _done(system, order, actor)
+
+
+def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
+    try:
+        done = perform(system, order, actor)
+    except ConfigurationError as error:
+        return problem(400, "Bad Request", str(error))
+    except UnknownTargetError as error:
+        return problem(404, "Not Found", str(error))
+    except StoreUnavailableError as error:
+        return problem(503, "Service Unavailable", str(error))
+    return json_answer(200, "application/json", done)
+
+
+def _moved(to: str) -> Answer:
+    return Answer(308, "text/plain; charset=utf-8", b"", {**NEVER_KEPT, "Location": to})
+
+
+def _asset(path: str) -> str:
+    name = path.removeprefix(ASSETS)
+    return name if path.startswith(ASSETS) and name in _FILES else ""
+
+
+@cache
+def _file(name: str) -> Answer:
+    body = files("resilience.web").joinpath("dashboard", name).read_bytes()
+    kind = _TYPES[name.rpartition(".")[2]]
+    return Answer(200, f"{kind}; charset=utf-8", body, NEVER_KEPT)
