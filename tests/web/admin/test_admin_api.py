@@ -18,6 +18,7 @@ def ask(
     system: System,
     path: str,
     method: str = "GET",
+    *,
     actor: object | None = "ada",
     headers: dict[str, str] | None = None,
     body: bytes = b"",
@@ -28,7 +29,7 @@ def ask(
     return api.answer(system, request, actor)
 
 
-def act(system: System, headers: dict[str, str] | None = None, **order: Any) -> Answer:
+def act(system: System, headers: Any = None, **order: Any) -> Answer:
     """Order something."""
     body = json.dumps({"reason": "because", **order}).encode()
     return ask(system, api.ACTIONS, "POST", headers=headers, body=body)
