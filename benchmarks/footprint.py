@@ -25,6 +25,7 @@ STEPS = (
     f"{IMPORT}, over those",
     "the first circuit and fallback, over that",
     "the first retry, bulkhead and timeout, over that",
+    "the first heal, over that",
 )
 _CALLS = 20
 _UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
@@ -41,6 +42,8 @@ marks.append(perf_counter())
 resilience.fallback(None)(resilience.circuit(lambda: None))
 marks.append(perf_counter())
 resilience.timeout(1.0)(resilience.bulkhead(resilience.retry(lambda: None)))
+marks.append(perf_counter())
+resilience.heal("component")(lambda: None)
 marks.append(perf_counter())
 print(*(after - before for before, after in zip(marks, marks[1:])))
 """

@@ -453,6 +453,28 @@ def test_a_caller_that_is_cancelled_leaves_the_recovery_alone(database: Database
     assert database.up
 
 
+def test_an_async_action_runs_on_the_loop_of_the_app(database: Database) -> None:
+    """Where its clients and pools belong; the caller's task waits for it there."""
+    system, loops = System(), []
+
+    @system.healer.action("database")
+    async def repair() -> None:
+        loops.append(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        database.up = True
+
+    async def main() -> tuple[Any, Any]:
+        async with system:
+            database.up = False
+            answer = await system.heal("database")(as_coroutine(database.query))(1)
+            return answer, asyncio.get_running_loop()
+
+    answer, loop = asyncio.run(main())
+
+    assert answer == (1,)
+    assert loops == [loop]
+
+
 def test_on_a_manual_clock_no_thread_has_to_be_waited_for(
     system: System, healer: Healer, database: Database
 ) -> None:
