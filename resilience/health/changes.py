@@ -61,7 +61,7 @@ class Change:
     @classmethod
     def of_all(cls, report: HealthReport, was: Shown) -> Change:
         """Return the change of the whole."""
-        ill = [each.name for each in report.components.values() if each.status is not Status.PASS]
+        ill = [each.name for each in report.components.values() if _is_ill(each)]
         data = {
             "criticality": "critical",
             "score": report.score,
@@ -165,6 +165,13 @@ class Changes:
         if self._channels is not None:
             message, settle = _message(event), partial(engine.settle, timeout=_SENDING)
             engine.aside(partial(self._channels.send, message, settle), "health-alert")
+
+
+def _is_ill(health: ComponentHealth) -> bool:
+    """Tell whether a component is to be worried about; one not looked at yet is not."""
+    if health.status is Status.UNKNOWN:
+        return any(check.overdue for check in health.checks)
+    return health.status is not Status.PASS
 
 
 def _message(event: Event) -> Message:

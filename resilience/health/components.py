@@ -182,7 +182,7 @@ class CircuitsTogether:
         return ComponentHealth(
             name=self.name,
             status=Status.WARN if refusing else Status.PASS,
-            level=thresholds.level(score),
+            level=min(thresholds.level(score), Level.WARNING, key=lambda level: level.rank),
             score=score,
             criticality="medium",
             latency=None,

@@ -12,7 +12,8 @@ from resilience.health.results import Status
 WEIGHTS: Mapping[str, int] = {"low": 1, "medium": 2, "high": 4, "critical": 8}
 """What a component's score weighs in the system's, by its criticality."""
 
-HALF = 50.0  # what counts for a circuit that refuses calls, and for a component nobody can see
+HALF = 50.0  # the most that counts for a component nobody can see
+REFUSING = 80.0  # what counts for a circuit that refuses calls: a warning, never more
 DOWN = 0.5  # of the fatal threshold: the most a system scores with a critical component down
 
 
@@ -85,13 +86,13 @@ def _caps(parts: list[Part], thresholds: Thresholds) -> Iterable[float]:
 
 
 def circuits_score(circuits: int, refusing: int) -> float | None:
-    """Return the score of all circuits together, 50-100; None without any.
+    """Return the score of all circuits together, 80-100; None without any.
 
     Args:
         circuits: how many there are.
-        refusing: how many of them refuse calls, each of which counts half: what it protects has
-            a fallback or a check of its own.
+        refusing: how many of them refuse calls, each of which counts 80: what it protects has a
+            fallback or a check of its own.
     """
     if not circuits:
         return None
-    return 100.0 - (100.0 - HALF) * refusing / circuits
+    return 100.0 - (100.0 - REFUSING) * refusing / circuits

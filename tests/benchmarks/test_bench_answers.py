@@ -19,7 +19,7 @@ def test_its_system_is_busy() -> None:
     system = answers.busy_system(circuits=40, checks=10)
 
     report = system.health.report()
-    assert report.components["circuits"].score == 97.5
+    assert report.components["circuits"].score == 99.0
     assert {str(each.status) for each in report.components.values()} == {"pass", "warn", "fail"}
     public = answers.measure(system, "/health", None, asked=3)
     details = answers.measure(system, "/health", "ops", asked=3)

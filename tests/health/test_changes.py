@@ -122,6 +122,22 @@ def test_circuits_are_told_of(system: System, clock: ManualClock, events: list[E
     system.tick()
 
     assert told(events, "circuits") == [("unknown", "pass"), ("pass", "warn")]
+    assert system.health.report().components["circuits"].level == "warning"
+
+
+def test_the_whole_names_what_is_not_well(
+    system: System, database: Dependency, events: list[Event]
+) -> None:
+    """Not what nobody has looked at yet."""
+    system.health.check("database", database.look)
+    system.tick()
+    system.health.check("mailer", lambda: None)
+    system.circuits.get("payments").force_open()
+
+    system.health._settle()
+
+    [event] = [each for each in events if each.data.get("output") and each.component == "system"]
+    assert event.data["output"] == "not well: circuits"
 
 
 def test_alerts_come_when_it_gets_worse(system: System, database: Dependency, after: After) -> None:

@@ -528,7 +528,7 @@ def test_circuits_report_by_themselves(system: System) -> None:
 
     report = system.health.report()
     assert (report.status, report.components["circuits"].status) == ("warn", "warn")
-    assert (report.score, report.components["circuits"].score) == (75.0, 75.0)
+    assert (report.score, report.components["circuits"].score) == (90.0, 90.0)
     assert system.health.critical_down() == []
 
 
