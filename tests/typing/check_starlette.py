@@ -50,7 +50,7 @@ def pieces() -> Starlette:
     assert_type(routes(system=system), list[BaseRoute])
     assert_type(RESPONSES, dict[int | str, dict[str, Any]])
     paths: tuple[str, ...] = PROBES
-    assert_type(paths[0], str)
+    assert_type(len(paths), int)
     return Starlette(
         routes=routes(authorize=later),
         middleware=[Middleware(ResilienceMiddleware, system=system)],
