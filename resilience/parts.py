@@ -105,6 +105,7 @@ class Parts:
     def journal(self) -> Journal:
         """What happened, kept in a database."""
         from resilience.findings import Findings
+        from resilience.orders import Orders
         from resilience.outcomes import Outcomes
         from resilience.storage.journal import Journal
 
@@ -112,6 +113,14 @@ class Parts:
         journal.add_source(Outcomes(self._circuits_so_far, self.runtime).rows)
         findings = Findings(self._health_so_far, self._level_so_far, self.runtime)
         journal.add_source(findings.rows)
+        orders = Orders(
+            lambda: self.circuits,
+            lambda: self.degradation,
+            lambda name: is_made(self, name),
+            self.runtime,
+        )
+        journal.add_source(orders.rows)
+        journal.add_restorer(orders.restore)
         return journal
 
     def _circuits_so_far(self) -> Iterable[Circuit]:

@@ -9,6 +9,7 @@ from blinker import NamedSignal
 
 from resilience import signals
 from resilience.circuits.memory import describe
+from resilience.circuits.remembered import Remembered
 from resilience.circuits.settings import CircuitSettings
 from resilience.circuits.states import (
     PASSED,
@@ -23,6 +24,7 @@ from resilience.circuits.states import (
 )
 from resilience.core.runtime import Runtime
 from resilience.core.window import Counts, Tally
+from resilience.errors import ResilienceError
 
 State = Closed | Open | HalfOpen
 News = tuple[tuple[NamedSignal, dict[str, Any]], ...]
@@ -151,6 +153,26 @@ class Automaton:
             retry_after=wait,
             error=describe(self._last_error) if self._last_error else None,
         )
+
+    def _recall(self, seen: Remembered, now: float) -> None:
+        wall = self._runtime.clock.time()
+        order, left = seen.order, seen.open_until - wall
+        if order is not None and self._forced is None and order.until > wall:
+            self._order(order.kind, order.reason, order.actor, order.until - wall, now)
+        if left > 0 and type(self._state) is Closed and self._opened_at is None:
+            self._reopen(seen, left, now)
+
+    def _reopen(self, seen: Remembered, left: float, now: float) -> None:
+        settings = self.settings
+        longest = max(settings.reset_timeout, settings.reset_timeout_max) * (1 + JITTER)
+        left = min(left, longest)  # the wall clock may have been set back
+        self._relapses, self._opened_at = 1, seen.opened_at
+        self._last_error = ResilienceError(seen.error) if seen.error else None
+        until, said = now + left, {"error": seen.error, "opened_at": seen.opened_at}
+        self._become(
+            Open(since=now, until=until), signals.circuit_opened, now,
+            reason="restored", **Counts(0, 0, 0)._asdict(), retry_after=left, **said,
+        )  # fmt: skip
 
     def _next_wait(self, now: float) -> float:
         """Return how long to stay open, and count the relapse.

@@ -11,12 +11,14 @@ from typing import Any, ParamSpec, TypeVar, overload
 from resilience import signals
 from resilience.circuits.automaton import SHADOW, Automaton, News
 from resilience.circuits.memory import bare_copy, describe
+from resilience.circuits.remembered import Remembered
 from resilience.circuits.settings import CircuitSettings
 from resilience.circuits.snapshot import CircuitSnapshot, Totals
 from resilience.circuits.states import (
     PASSED,
     CircuitState,
     Closed,
+    Forced,
     HalfOpen,
     Open,
     Outcome,
@@ -230,6 +232,19 @@ class Circuit(Automaton):
             self._order_in_force(self.monotonic())
             news = self._take_news()
         self._tell(news)
+
+    def order(self) -> Forced | None:
+        """Return what an operator ordered, while it holds. Reading changes nothing."""
+        order = self._forced
+        return None if order is None or self.monotonic() >= order.until else order
+
+    def remember(self, seen: Remembered) -> None:
+        """Take up what it was before a restart, unless more has happened since.
+
+        It is told with the next call or `settle`.
+        """
+        with self._lock:
+            self._recall(seen, self.monotonic())
 
     def reconfigure(self, settings: CircuitSettings) -> None:
         """Put new settings in force; state is kept, counts too unless the window differs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from math import inf
 from threading import Lock
 from typing import Any
@@ -21,15 +21,28 @@ class CircuitFamily:
     When it is full, those that were idle longest are forgotten: a circuit that is not closed, or
     has failures in its window, is never one of them. While none can go, new keys share one
     circuit, `name[*]`.
+
+    Args:
+        name: what it is known by.
+        settings: of each of its circuits.
+        runtime: its system's clock, chance and events.
+        recall: called with each new circuit, to put back what it was before a restart.
     """
 
     __slots__ = (
-        "__weakref__", "_by_key", "_full_until", "_lock", "_overflow", "_runtime", "name",
-        "settings",
+        "__weakref__", "_by_key", "_full_until", "_lock", "_overflow", "_recall", "_runtime",
+        "name", "settings",
     )  # fmt: skip
 
-    def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: CircuitSettings,
+        runtime: Runtime,
+        recall: Callable[[Circuit], None] = lambda circuit: None,
+    ) -> None:
         self.name = name
+        self._recall = recall
         self.settings = settings
         self._runtime = runtime
         self._by_key: dict[Hashable, Circuit] = {}
@@ -86,7 +99,9 @@ class CircuitFamily:
 
     def _new(self, key: Hashable) -> Circuit:
         shown = "".join(each if each.isprintable() else "?" for each in str(key)[:100])
-        return Circuit(f"{self.name}[{shown}]", self.settings, self._runtime)
+        circuit = Circuit(f"{self.name}[{shown}]", self.settings, self._runtime)
+        self._recall(circuit)
+        return circuit
 
     def _is_full(self) -> bool:
         return len(self._by_key) >= self.settings.max_keys

@@ -11,6 +11,7 @@ from typing import Any
 
 from resilience.circuits.breaker import Circuit
 from resilience.circuits.family import CircuitFamily
+from resilience.circuits.remembered import Remembered
 from resilience.circuits.settings import CircuitSettings
 from resilience.core.checks import text
 from resilience.core.names import did_you_mean
@@ -37,6 +38,7 @@ class Circuits(Homed):
         self._declared: dict[str, Options] = {}
         self._owners: dict[str, str] = {}
         self._overrides = Overrides("circuit")
+        self._remembered: dict[str, Remembered] = {}  # for circuits that are yet to come
         self._alike: dict[
             CircuitSettings, CircuitSettings
         ] = {}  # one object for all that are equal
@@ -160,11 +162,29 @@ class Circuits(Homed):
 
     def reset(self) -> None:
         """Close every circuit afresh; forget those made by key."""
+        self._remembered = {}
         for entry in list(self._entries.values()):
             if isinstance(entry, CircuitFamily):
                 entry.clear()
             else:
                 entry.reset()
+
+    def restore(self, remembered: Mapping[str, Remembered]) -> None:
+        """Put back what circuits were before a restart, as far as it still holds.
+
+        What an operator ordered since, or calls have led to, stays. Circuits that do not exist
+        yet find it when they are made.
+        """
+        with self._lock:
+            self._remembered = dict(remembered)
+        for circuit in self:
+            self._recall(circuit)
+            circuit.settle()
+
+    def _recall(self, circuit: Circuit) -> None:
+        seen = self._remembered.pop(circuit.name, None)
+        if seen is not None:
+            circuit.remember(seen)
 
     def after_fork(self) -> None:
         """Replace all locks in a forked child."""
@@ -194,8 +214,11 @@ class Circuits(Homed):
         return entry
 
     def _new(self, name: str, settings: CircuitSettings) -> Circuit | CircuitFamily:
-        kind = Circuit if settings.key is None else CircuitFamily
-        return kind(name, settings, self._runtime)
+        if settings.key is not None:
+            return CircuitFamily(name, settings, self._runtime, self._recall)
+        circuit = Circuit(name, settings, self._runtime)
+        self._recall(circuit)
+        return circuit
 
     def _effective(
         self, name: str, options: Options, overrides: Overrides | None = None

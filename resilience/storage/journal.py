@@ -24,6 +24,7 @@ from resilience.storage.waiting import Waiting
 log = logging.getLogger("resilience")
 
 Source = Callable[[], Iterable[Row]]
+Restorer = Callable[[Store | None], object]
 
 PRUNED_EVERY = 3600.0  # seconds
 PRUNED_AT_ONCE = 1000  # rows in one transaction
@@ -65,6 +66,7 @@ class Journal:
         self._runtime = runtime
         self._open_store = open_store or _sql_store
         self._sources: list[Source] = []
+        self._restorers: list[Restorer] = []
         self._duties: list[Duty] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._store: Store | None = None
@@ -77,7 +79,7 @@ class Journal:
         self._waiting = Waiting(self.settings.queue_size)
         self._in_hand: list[Row] = []  # taken from the queue, and not written yet
         self._writing = Lock()
-        self._is_open = False
+        self._is_open = self._is_restored = False
         self._written = self._told_of_dropped = 0
         self._error: str | None = None
 
@@ -108,7 +110,7 @@ class Journal:
             engine.every(1.0, self.gather, name="journal gather", jitter=0.0, first=1.0),
             engine.every(
                 settings.flush_interval, self.flush, name="journal", blocking=True,
-                first=settings.flush_interval, jitter=0.0,
+                first=0.0, jitter=0.0,  # at once: it opens it, and restores what holds
             ),
             engine.every(
                 PRUNED_EVERY, self.prune, name="journal prune", blocking=True, first=60.0
@@ -127,6 +129,13 @@ class Journal:
     def add_source(self, source: Source) -> None:
         """Ask `source()` once a second for rows to keep, while the journal is on."""
         self._sources.append(source)
+
+    def add_restorer(self, restorer: Restorer) -> None:
+        """Call `restorer(store)` once it is open, before anything else is written.
+
+        It gets None where nothing is to be restored (setting `restore`).
+        """
+        self._restorers.append(restorer)
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -158,6 +167,14 @@ class Journal:
         if self._store is not None and not self._is_open:
             self._store.open()
             self._is_open = True
+        if not self._is_restored:
+            self._restore()
+
+    def _restore(self) -> None:
+        store = self._store if self.settings.restore else None
+        for restorer in self._restorers:
+            restorer(store)
+        self._is_restored = True
 
     def start(self) -> None:
         """Open it now, so that what can never work is said at once.
@@ -176,9 +193,14 @@ class Journal:
     def flush(self) -> int:
         """Write all that waits; return how many rows were written."""
         written = 0
+        try:
+            self.open()
+        except Exception as error:
+            self._failed(error)
+            self._tell_of_dropped()
+            return written
         with self._writing:
             try:
-                self.open()
                 while batch := self._next_batch():
                     self._written_down(batch)
                     written += len(batch)
@@ -203,9 +225,12 @@ class Journal:
 
     def drain(self) -> None:
         """Write all that waits, if the database works; the system's end calls it."""
-        if self._store is not None:
-            self.gather()
-            self.flush()
+        if self._store is None:
+            return
+        if not self._is_restored and not self._error:
+            self.flush()  # what is in force is told only after what was has been read
+        self.gather()
+        self.flush()
 
     def prune(self) -> int:
         """Delete history older than `retention_days`, in small batches; return how many rows."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from resilience.events import Event
-from resilience.storage.tables import TABLES, Row
+from resilience.storage.tables import STATE, TABLES, Row
 
 Values = dict[str, Any]
 
@@ -38,9 +38,10 @@ def _circuit(event: Event) -> Iterator[Row]:
     order = {"reason": data.get("reason"), "actor": data.get("actor"), "until": _end(event)}
     error = data.get("error")
     yield _happened(_HISTORY, event, {**order, "state": state, "error": error})
-    opened_at = event.at if event.type == "circuit_opened" else None
+    opened_at = data.get("opened_at", event.at) if event.type == "circuit_opened" else None
     row = {
         "name": event.component,
+        "kind": STATE,
         "at": event.at,
         "worker": event.worker,
         "state": state,
@@ -65,10 +66,11 @@ def _feature(event: Event) -> Iterator[Row]:
     yield _happened(_DEGRADATION, event, {"until": _end(event)})
     row = {
         "name": event.component,
+        "kind": STATE,
         "at": event.at,
         "worker": event.worker,
         "enabled": bool(data.get("enabled", True)),
-        "killed": bool(data.get("killed", False)),
+        "killed": data.get("cause") == "killed",
         "capability": data.get("capability"),
         "rollout": data.get("rollout"),
         "reason": data.get("reason"),
@@ -102,6 +104,8 @@ def _health(event: Event) -> Iterator[Row]:
 
 def _end(event: Event) -> float | None:
     """Return the wall-clock second at which what was ordered ends; None: it does not, by itself."""
+    if event.data.get("ends") is not None:
+        return float(event.data["ends"])
     lasts = event.data.get("for_")
     lasts = event.data.get("retry_after") if lasts is None else lasts
     return None if lasts is None else event.at + float(lasts)

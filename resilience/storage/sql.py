@@ -176,7 +176,7 @@ def _stored(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fitting(kind: str, value: Any) -> Any:
     if kind == DETAILS:
-        return json.dumps(value, default=str)[:LONGEST_TEXT] if value else None
+        return _details(value) if value else None
     if value is None:
         return None
     if kind == NUMBER:
@@ -186,6 +186,11 @@ def _fitting(kind: str, value: Any) -> Any:
     text = str(value).replace("\x00", "")  # PostgreSQL refuses NUL
     longest = LONGEST_NAME if kind == NAME else LONGEST_TEXT
     return text.encode("utf-8", "replace").decode()[:longest]
+
+
+def _details(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= LONGEST_TEXT else json.dumps({"cut": text[: LONGEST_TEXT // 2]})
 
 
 def _replacing(dialect: str, table: sa.Table, key: tuple[str, ...]) -> Any:

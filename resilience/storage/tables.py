@@ -71,17 +71,21 @@ _BY_WHOM = _columns(reason="text?", actor="name?", until="number?")
 """Why, who ordered it, and when that ends (wall-clock seconds)."""
 _BY_TIME = (("at",), ("component", "at"))
 
+STATE, ORDER = "state", "order"
+"""The `kind` of rows by name: what is, and what an operator ordered; of features each order has its
+own kind. Several processes write the first as they see it, and the second only when it changes."""
+
 TABLES: dict[str, Table] = {
     each.name: each
     for each in (
         Table(
             "circuit_breakers",
             (
-                *_columns(name=NAME, at=NUMBER, worker=NAME, state=NAME, generation=COUNT),
-                *_columns(opened_at="number?", error="text?"),
+                *_columns(name=NAME, kind=NAME, at=NUMBER, worker=NAME, state=NAME),
+                *_columns(generation=COUNT, opened_at="number?", error="text?"),
                 *_BY_WHOM,
             ),
-            key=("name",),
+            key=("name", "kind"),
         ),
         Table(
             "circuit_breaker_state_history",
@@ -146,11 +150,12 @@ TABLES: dict[str, Table] = {
         Table(
             "feature_flags",
             (
-                *_columns(name=NAME, at=NUMBER, worker=NAME, enabled=COUNT, killed=COUNT),
-                *_columns(capability="number?", rollout="number?"),
+                *_columns(name=NAME, kind=NAME, at=NUMBER, worker=NAME, enabled="count?"),
+                *_columns(killed="count?", capability="number?", rollout="number?"),
+                *_columns(value="name?"),
                 *_BY_WHOM,
             ),
-            key=("name",),
+            key=("name", "kind"),
         ),
         Table(
             "chaos_experiments",

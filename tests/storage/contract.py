@@ -14,7 +14,14 @@ def happened(at: float, component: str = "payments", **more: object) -> Row:
 
 def circuit(name: str, state: str, at: float = 1.0) -> Row:
     """Return a row of which there is one by name."""
-    values = {"name": name, "at": at, "worker": "w", "state": state, "generation": 1}
+    values = {
+        "name": name,
+        "kind": "state",
+        "at": at,
+        "worker": "w",
+        "state": state,
+        "generation": 1,
+    }
     return Row("circuit_breakers", values)
 
 
@@ -47,6 +54,13 @@ class StoreContract:
         store.write([happened(1.0, data=details)])
 
         assert store.read("circuit_breaker_state_history")[0]["data"] == details
+
+    def test_details_that_are_too_long_stay_readable(self, store: Store) -> None:
+        """Cut, but still of the form that readers expect."""
+        store.write([happened(1.0, data={"words": 'ä"' * 20_000})])
+
+        [found] = store.read("circuit_breaker_state_history")
+        assert found["data"]["cut"].startswith('{"words"')
 
     def test_what_does_not_fit_is_cut_not_refused(self, store: Store) -> None:
         """Texts of any length, with characters that databases refuse."""
