@@ -124,6 +124,7 @@ class ThreadDriver:
             last()
 
     def _work(self) -> None:
+        self._rounds.executor.keep_thread(True)  # the end of the process gives no new one
         while not self._over:
             self._news.clear()
             wait = self._rounds.go(self._rounds.executor.do_in_line)

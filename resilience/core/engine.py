@@ -235,6 +235,7 @@ class Engine:
     def at_exit(self) -> None:
         """Stop, if it was started here."""
         if self._owes_farewell or (self._made is not None and self._made.is_busy):
+            self._executor.ending = True
             self.stop(EXIT)
 
     # -- drivers ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -46,6 +47,8 @@ class Executor:
         self._lane = Lane(self._pool, "resilience-duties")
         self._errands = Errands()
         self._own_loop = LoopThread()
+        self.ending = False  # the process ends: from Python 3.12 on no thread can be started then
+        self._left_over: deque[tuple[Callable[[], Any], str]] = deque()
 
     # -- duties -------------------------------------------------------------------------------
 
@@ -70,6 +73,10 @@ class Executor:
             self._pool.run(lambda: self.do(duty), f"resilience-{duty.name}")
         except RuntimeError as error:
             self._ended(duty, error)
+
+    def keep_thread(self, kept: bool) -> None:
+        """Keep a thread that had work, as one may be needed when no new one can be had."""
+        self._pool.kept = int(kept)
 
     def do_in_line(self, duty: Duty) -> None:
         """Do a quick duty after those before it, off the calling thread; `look` begins it."""
@@ -115,7 +122,10 @@ class Executor:
         try:
             self._errands.run(lambda: self._errand(act, name), name)
         except RuntimeError as error:
-            log.error("not done: %s", error)
+            if self.ending:
+                self._left_over.append((act, name))
+            else:
+                log.error("not done: %s", error)
 
     def errand_now(self, act: Callable[[], Any], name: str) -> None:
         """Do an errand here, and return when it is done; for `tick`."""
@@ -154,9 +164,8 @@ class Executor:
                 return future
         try:
             return self._own_loop.submit(coroutine)
-        except RuntimeError:
-            coroutine.close()
-            raise
+        except RuntimeError:  # no thread to be had
+            return _run_here(coroutine)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -177,7 +186,10 @@ class Executor:
 
     def close(self, until: float) -> None:
         """Wait for the errands under way, and end the loop of our own; until the time is up."""
+        self.keep_thread(False)
         self._errands.drain(until)
+        while self._left_over and time.monotonic() < until:
+            self.errand_now(*self._left_over.popleft())
         self._own_loop.close(until)
 
     def _call(self, act: Callable[[], object], until: float) -> None:
@@ -218,6 +230,17 @@ def settled(answer: Any) -> Any:
 
     threading.Thread(target=run, name="resilience-settle", daemon=True).start()
     return given.result()
+
+
+def _run_here(coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+    from concurrent.futures import Future
+
+    outcome: Future[Any] = Future()
+    try:
+        outcome.set_result(settled(coroutine))
+    except BaseException as error:  # everything: it is for whoever asked
+        outcome.set_exception(error)
+    return outcome
 
 
 async def _awaited(answer: Any) -> Any:

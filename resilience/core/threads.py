@@ -24,9 +24,13 @@ class ThreadPool:
     """Daemon threads, as many as there is work at once.
 
     They belong to the process that made them: a forked child makes a pool of its own.
+
+    Args:
+        kept: how many stay without work, once there was some.
     """
 
     def __init__(self) -> None:
+        self.kept = 0
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._changed = threading.Condition(threading.Lock())  # guards what follows
         self._free = 0  # threads without a job
@@ -85,14 +89,14 @@ class ThreadPool:
             self._unfinished -= 1
             if self._unfinished == 0:
                 self._changed.notify_all()
-        try:
-            return self._jobs.get(timeout=IDLE)
-        except queue.Empty:
-            with self._changed:
-                if self._free > 0:  # nobody counts on this thread
-                    self._free -= 1
-                    return None
-        return self._jobs.get()  # it was given a job in that very moment
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE)
+            except queue.Empty:
+                with self._changed:
+                    if self._free > self.kept:  # nobody counts on this thread
+                        self._free -= 1
+                        return None
 
 
 class Lane:

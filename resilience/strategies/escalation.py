@@ -244,9 +244,11 @@ class Escalation(RescuingStrategy):
 
     def finish(self) -> None:
         """Send what waits, and see what is being sent through to its end."""
-        self._send()
-        with self._sending:
-            return
+        while True:
+            self._send()
+            with self._sending:
+                if not self._outbox:
+                    return
 
     def _settled(self, answer: Any) -> Any:
         return self._runtime.engine.settle(answer, timeout=30.0)

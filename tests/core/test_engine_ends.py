@@ -211,8 +211,11 @@ def test_nothing_that_hangs_holds_up_the_end_of_the_process(hanging: str) -> Non
         "    began.set()\n"
         "    await asyncio.Event().wait()\n"
         "engine.at_stop(lambda: say('drained'))\n"
+        "did = threading.Event()\n"
+        "engine.every(60, did.set, name='other')\n"
         f"{hanging}\n"
         "engine.ensure()\n"
+        "did.wait()\n"
         f"{'' if 'at_stop' in hanging else 'began.wait()'}\n"
     )
 
