@@ -14,9 +14,8 @@ from resilience import System
 from resilience.settings import WebSettings
 from resilience.web.endpoints import HEALTH, LIVE, READY, answer
 
-CIRCUITS, CHECKS, ASKED = 1000, 20, 200
-ROUNDS = 5  # the quietest counts: what other programs take from the machine is not ours
-LIMIT = 0.005  # seconds that 99 of 100 answers stay under
+CIRCUITS, CHECKS, ASKED = 1000, 20, 1000
+LIMIT = 0.005  # seconds that 99 of 100 answers are to stay under
 
 CASES: dict[str, tuple[str, object | None]] = {
     "/health, public": (HEALTH, None),
@@ -27,16 +26,25 @@ CASES: dict[str, tuple[str, object | None]] = {
 
 
 class Times(NamedTuple):
-    """Seconds that 50 and 99 of 100 answers stayed under, and the bytes of one."""
+    """How long answers took, in seconds.
+
+    Args:
+        p50: what half of them stayed under, by the clock.
+        p99: what 99 of 100 stayed under, by the clock.
+        cpu: what 99 of 100 stayed under of the thread's own time: what other programs take from
+            a busy machine is not in it.
+        size: bytes of one answer.
+    """
 
     p50: float
     p99: float
+    cpu: float
     size: int
 
 
 def busy_system(circuits: int, checks: int) -> System:
     """Return a system whose circuits have seen calls, and whose checks have run; some are ill."""
-    system = System()
+    system = System({"health": {"alert_channels": []}})
     for number in range(circuits):
         circuit = system.circuits.get(f"circuit-{number}")
         for _ in range(5):
@@ -57,36 +65,34 @@ def _answering(passes: bool) -> Callable[[], bool]:
 
 
 def measure(system: System, path: str, actor: object | None, asked: int = ASKED) -> Times:
-    """Return how long one kind of answer takes, in the quietest of five rounds."""
-    rounds = (_round(system, path, actor, asked) for _ in range(ROUNDS))
-    return min(rounds, key=lambda times: times.p99)
-
-
-def _round(system: System, path: str, actor: object | None, asked: int) -> Times:
-    taken, size = [], 0
+    """Return how long one kind of answer takes."""
+    taken, used, size = [], [], 0
     for _ in range(asked):
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         found = answer(system, WebSettings(), "GET", path, {}, lambda: actor)
+        used.append(time.thread_time() - worked)
         taken.append(time.perf_counter() - started)
         size = 0 if found is None else len(found.body)
     taken.sort()
-    return Times(taken[asked // 2], taken[asked * 99 // 100], size)
+    used.sort()
+    most = asked * 99 // 100
+    return Times(taken[asked // 2], taken[most], used[most], size)
 
 
 def main(circuits: int = CIRCUITS, checks: int = CHECKS, asked: int = ASKED) -> int:
     """Print the times of each kind of answer; 1 if one of them is over the limit."""
     system = busy_system(circuits, checks)
-    print(
-        f"{circuits} circuits, {checks} checks; {asked} answers, the quietest of {ROUNDS} rounds\n"
-    )
-    print(f"{'answer':<20}{'p50 ms':>8}{'p99 ms':>8}{'bytes':>8}")
-    over = False
+    print(f"{circuits} circuits, {checks} checks, {asked} answers of each kind; in ms\n")
+    print(f"{'answer':<20}{'p50':>8}{'p99':>8}{'p99 CPU':>9}{'bytes':>8}")
+    worst = 0.0
     for name, (path, actor) in CASES.items():
         times = measure(system, path, actor, asked)
-        over = over or times.p99 > LIMIT
-        print(f"{name:<20}{times.p50 * 1e3:>8.2f}{times.p99 * 1e3:>8.2f}{times.size:>8}")
-    print(f"\n99 of 100 are to stay under {LIMIT * 1e3:g} ms: {'no' if over else 'yes'}")
-    return int(over)
+        worst = max(worst, times.cpu)
+        p50, p99, cpu = (each * 1e3 for each in times[:3])
+        print(f"{name:<20}{p50:>8.2f}{p99:>8.2f}{cpu:>9.2f}{times.size:>8}")
+    met = worst <= LIMIT
+    print(f"\n99 of 100 within {LIMIT * 1e3:g} ms of CPU time: {'met' if met else 'MISSED'}")
+    return int(not met)
 
 
 if __name__ == "__main__":
