@@ -285,11 +285,18 @@ def _events(told: Payload) -> Content:
     return element("ol", items, class_="timeline")
 
 
+_TOLD = (
+    "action", "state", "status", "level", "enabled", "capability", "cause", "category", "severity",
+    "strategy", "failures", "calls", "reason", "error", "output", "actor", "for_", "for",
+)  # fmt: skip
+"""What of an event is shown, in this order; programs get all of it."""
+
+
 def _details(data: Payload) -> str:
     shown = [
-        f"{name.replace('_', ' ').strip()}: {_short(value)}"
-        for name, value in data.items()
-        if value not in (None, "", [], {}) and name != "generation"
+        f"{name.rstrip('_').replace('_', ' ')}: {_short(data[name])}"
+        for name in _TOLD
+        if data.get(name) not in (None, "", [], {})
     ]
     return " · ".join(shown)
 

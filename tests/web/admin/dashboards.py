@@ -1,0 +1,80 @@
+"""Apps with a dashboard, served for real on a loopback port."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from flask import Flask
+from starlette.applications import Starlette
+from werkzeug.serving import make_server
+
+from resilience import CheckResult, Feature, System
+from resilience_flask import Resilience as FlaskResilience
+from resilience_starlette import Resilience as StarletteResilience
+
+LOOPBACK = "127.0.0.1"
+
+
+def everybody(_: object) -> str:
+    """Let in whoever comes, by one name."""
+    return "ada"
+
+
+def shop_system() -> System:
+    """Return a system with a bit of everything."""
+    system = System()
+    system.circuits.get("payments", failure_threshold=2, failure_rate=0.15, reset_timeout=600)
+    system.circuits.get("prices", failure_threshold=2, min_calls=1)
+    system.degradation.add(Feature("recommendations", priority=20))
+    system.degradation.add(Feature("search", capability={"reduced": 40}))
+    system.health.check("postgres", lambda: True, component="database", criticality="critical")
+    system.health.check(
+        "queue", lambda: CheckResult("warn", "1,204 jobs wait", 1204, "jobs"), component="queue"
+    )
+    return system
+
+
+@contextmanager
+def flask_dashboard(system: System) -> Iterator[str]:
+    """Serve a Flask app by threads; give its address."""
+    app = Flask("shop")
+    FlaskResilience(app, system=system, authorize=everybody)
+    server = make_server(LOOPBACK, 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{server.port}"
+    finally:
+        system.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def starlette_dashboard(system: System) -> Iterator[str]:
+    """Serve a Starlette app by uvicorn; give its address."""
+    app = Starlette()
+    StarletteResilience(app, system=system, authorize=everybody)
+    config = uvicorn.Config(app, host=LOOPBACK, port=0, log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            thread.join(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        system.stop()
+        server.should_exit = True
+        thread.join()
+
+
+DASHBOARDS: dict[str, Callable[[System], object]] = {
+    "flask": flask_dashboard,
+    "starlette": starlette_dashboard,
+}
