@@ -12,6 +12,7 @@ from math import inf
 from typing import Any
 
 from resilience.core.rescue import Condition
+from resilience.healing.actions import Action
 from resilience.healing.again import Again
 from resilience.healing.failures import Failure, worse
 from resilience.healing.intensity import Intensity
@@ -55,7 +56,7 @@ class Incident:
         self.degraded = False
         self.told = False  # people were
         self.strategies: tuple[Any, ...] | None = None  # those its function asks for
-        self.actions: tuple[Any, ...] = ()  # that apply to what was raised last
+        self.actions: tuple[Action, ...] = ()  # that apply to what was raised last
 
 
 class Component:
@@ -74,6 +75,7 @@ class Component:
         "name",
         "pinned",
         "ready_at",
+        "recovering_since",
         "recovery",
         "stopped_until",
         "waiting",
@@ -86,6 +88,7 @@ class Component:
         self.again: Again | None = None  # how its calls are tried again; made on first use
         self.intensity = Intensity()
         self.recovery: Future[Result] | None = None  # the one that goes on
+        self.recovering_since = -inf  # monotonic seconds
         self.checked: bool | None = None  # it has a health check, which is then the only judge
         self.pinned = False  # a function is decorated with it
         self.waiting = False  # for its turn, as others are being recovered

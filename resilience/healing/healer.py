@@ -21,6 +21,7 @@ from resilience.healing.functions import LONGEST_NAME, FunctionAction
 from resilience.healing.means import Means
 from resilience.healing.records import Recovery, Statistics
 from resilience.healing.recoveries import Recoveries
+from resilience.healing.rounds import Rounds
 from resilience.healing.settings import HealerSettings
 from resilience.healing.settings import category as checked_category
 from resilience.healing.surroundings import Surroundings
@@ -45,7 +46,8 @@ class Healer(Homed):
         self._means = Means(runtime, around or Surroundings())
         self.recoveries = Recoveries(self._means)
         interval = self._means.settings.health_check_interval
-        self._duty = runtime.engine.every(interval, self._look, name="healer", first=interval)
+        rounds = Rounds(self._means, self.recoveries)
+        self._duty = runtime.engine.every(interval, rounds.begin, name="healer", first=interval)
         _healers.add(self)
 
     # -- use ----------------------------------------------------------------------------------
@@ -229,7 +231,7 @@ class Healer(Homed):
 
     def statistics(self) -> Statistics:
         """Return the numbers of failures and recoveries, in all, by component and category."""
-        ill = tuple(each.name for each in self.recoveries.components.open())
+        ill = tuple(each.name for each in self.recoveries.open())
         return self._means.book.statistics(ill)
 
     def history(self, component: str | None = None) -> list[Recovery]:
@@ -274,10 +276,6 @@ class Healer(Homed):
         """Begin in a forked child with nothing going on."""
         self._means.book.after_fork()
         self.recoveries.after_fork()
-
-    def _look(self) -> None:
-        if self._means.settings.enabled and self._means.runtime.active:
-            self.recoveries.look()
 
     def _care(self, component: str, fn: Any, category: str | None, severity: str) -> Care:
         terms = Terms(

@@ -54,6 +54,26 @@ class Recovery:
     failures: int = 1
     steps: tuple[str, ...] = ()
 
+    @property
+    def component(self) -> str:
+        """What was recovered."""
+        return self.failure.component
+
+    @property
+    def category(self) -> str:
+        """What kind of trouble it was."""
+        return self.failure.category
+
+    @property
+    def severity(self) -> str:
+        """How much it mattered."""
+        return self.failure.severity
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is known to have helped."""
+        return self.result is Result.SUCCEEDED
+
 
 @dataclass(slots=True)
 class Tally:
@@ -181,7 +201,7 @@ class Book:
         """Return what is remembered, of one component or of all, oldest first."""
         with self._lock:
             found = list(self._recoveries)
-        return [each for each in found if component in (None, each.failure.component)]
+        return [each for each in found if component in (None, each.component)]
 
     def clear(self, before: float | datetime | None = None) -> int:
         """Forget recoveries that ended before a time, or all with their numbers.

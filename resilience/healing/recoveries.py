@@ -7,7 +7,7 @@ and is a success only when a check, or the call itself, shows it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import Context
 from functools import partial
@@ -22,7 +22,7 @@ from resilience.healing.failures import Failure
 from resilience.healing.means import Means
 from resilience.healing.records import Recovery, Result
 from resilience.healing.settings import Strategies
-from resilience.healing.surroundings import Release, Symptom
+from resilience.healing.surroundings import Release
 from resilience.healing.treatment import Treatment
 from resilience.limits.allowance import TimeLimit
 from resilience.limits.timed import timed_sync
@@ -30,8 +30,8 @@ from resilience.limits.workers import Workers
 
 log = logging.getLogger("resilience")
 
-QUIET = 60.0
-"""Seconds without a failure after which an incident is over that no check can end."""
+LOST = 3.0
+"""So many times the time of a recovery after which it is taken for lost."""
 
 
 class Recoveries:
@@ -68,6 +68,11 @@ class Recoveries:
             found = self.components.of(name)
             found.pinned = found.pinned or pinned
             return found
+
+    def open(self) -> tuple[Component, ...]:
+        """Return the components that are not well."""
+        with self._lock:
+            return self.components.open()
 
     # -- failures -----------------------------------------------------------------------------
 
@@ -128,7 +133,7 @@ class Recoveries:
         """
         with self._lock:
             incident = component.incident
-            if incident is None or component.recovery is not None:
+            if incident is None or self._is_busy(component):
                 return component.recovery
             treatment = Treatment(self._means, component, incident)
             is_due = urgent or component.is_due(self._means.now())
@@ -138,10 +143,28 @@ class Recoveries:
             if component.waiting:
                 return None
             component.recovery = future = promise()
+            component.recovering_since = self._means.now()
             self._running += 1
         attend = partial(self._attend, component, incident, treatment, future)
-        self._means.runtime.engine.aside(_apart(attend), f"recovery of {component.name}")
+        self._means.runtime.engine.aside(apart(attend), f"recovery of {component.name}")
         return future
+
+    def is_busy(self, component: Component) -> bool:
+        """Tell whether a recovery of it goes on."""
+        with self._lock:
+            return self._is_busy(component)
+
+    def _is_busy(self, component: Component) -> bool:
+        """Tell whether a recovery goes on; one that the machine had no thread for is given up."""
+        if component.recovery is None:
+            return False
+        longest = LOST * self._means.settings.recovery_timeout
+        if self._means.now() - component.recovering_since < longest:
+            return True
+        log.error("the recovery of %r never came to an end: there may be another", component.name)
+        component.recovery = None
+        self._running -= 1
+        return False
 
     def resume(self, component: Component) -> None:
         """Let a component be recovered again that was stopped; somebody has looked at it."""
@@ -161,8 +184,9 @@ class Recoveries:
             log.exception("the recovery of %r failed by itself", component.name)
         finally:
             with self._lock:
-                component.recovery = None
-                self._running -= 1
+                if component.recovery is future:
+                    component.recovery = None
+                    self._running -= 1
             future.set_result(result)
             self._begin_waiting()
 
@@ -186,7 +210,7 @@ class Recoveries:
         around, settings = self._means.around, self._means.settings
         wait, release = settings.health_check_interval, None
         if around.flaps(component.name):
-            log.info("%r flaps: it is not recovered while it does", component.name)
+            log.debug("%r flaps: it is not recovered while it does", component.name)
         elif around.is_everywhere(component.name):
             self._means.degrade(incident)
             wait = max(wait, settings.cool_down)
@@ -237,7 +261,7 @@ class Recoveries:
         self._chronicle.failed(self._chronicle.of(incident, Result.FAILED, pending.strategy, steps))
 
     def _begin_waiting(self) -> None:
-        for component in self.components.open():
+        for component in self.open():
             if component.waiting:
                 self.begin(component)
 
@@ -248,7 +272,7 @@ class Recoveries:
     ) -> None:
         recovery = self._chronicle.of(incident, result, treatment.strategy, treatment.steps)
         if result is Result.SUCCEEDED:
-            self._well(component, recovery, CHECK)
+            self.well(component, recovery, CHECK)
             return
         with self._lock:
             component.ready_at = self._means.now() + self._means.settings.cool_down
@@ -270,9 +294,9 @@ class Recoveries:
             if component.recovery is not None:
                 return
         if incident.pending is None:
-            self._close(component)
+            self.close(component)
         else:
-            self._well(component, incident.pending, CALL)
+            self.well(component, incident.pending, CALL)
 
     def succeeded(
         self, component: Component, incident: Incident, recovery: Recovery, *, told: bool
@@ -282,7 +306,7 @@ class Recoveries:
             is_judge = not component.checked and component.recovery is None
             is_over = component.incident is not incident
         if is_judge and not is_over:
-            self._close(component)
+            self.close(component)
         self._chronicle.succeeded(recovery, CALL, told=told)
 
     def proved(self, component: Component, incident: Incident, *, helped: bool) -> None:
@@ -292,84 +316,26 @@ class Recoveries:
         if pending is None:
             return  # another caller was first
         if helped:
-            self._well(component, pending, CALL)
+            self.well(component, pending, CALL)
         else:
             steps = (*pending.steps, "the call failed again")
             failed = self._chronicle.of(incident, Result.FAILED, pending.strategy, steps)
             self._chronicle.failed(failed)
             self.unrecovered(component, incident)
 
-    def _well(self, component: Component, recovery: Recovery, by: str) -> None:
+    def well(self, component: Component, recovery: Recovery, by: str) -> None:
         """End an incident by a recovery that is verified now."""
-        self._close(component)
+        self.close(component)
         self._chronicle.succeeded(recovery, by)
 
-    def _close(self, component: Component) -> None:
+    def close(self, component: Component) -> None:
         with self._lock:
             incident = component.close()
         if incident is not None:
             self._means.well(component)
 
-    # -- looking again --------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Look at all that is not well, in the background; the engine calls it."""
-        symptoms = {each.component: each for each in self._means.around.symptoms()}
-        if symptoms or self.components.open():
-            self._means.runtime.engine.aside(_apart(lambda: self.round(symptoms)), "healer")
-
-    def round(self, symptoms: Mapping[str, Symptom]) -> None:
-        """Find out what has failed, what is well again, and what is due to be recovered.
-
-        Args:
-            symptoms: `{component: what its health checks last said}` of those that are down.
-        """
-        for component in self.components.open():
-            incident = component.incident
-            if incident is not None and component.recovery is None:
-                self._look_at(component, incident, is_down=component.name in symptoms)
-        for name, symptom in symptoms.items():
-            component = self.component(name)
-            # Health takes several results to believe that it is well again; one will do here.
-            if component.incident is None and not self._means.around.verified(name):
-                self._detected(component, symptom)
-
-    def _detected(self, component: Component, symptom: Symptom) -> None:
-        clock = self._means.runtime.clock
-        failure = Failure.of(
-            component.name, symptom.name, symptom.error, symptom.severity, None, clock
-        )
-        incident, _ = self.note(component, failure, symptom.error)
-        if self._means.settings.auto_recover:
-            self.attend_to(component, incident)
-
-    def _look_at(self, component: Component, incident: Incident, *, is_down: bool) -> None:
-        well = self._means.around.verified(component.name)
-        component.checked = well is not None
-        if component.incident is not incident:
-            return
-        if well and not is_down:
-            by_itself = self._chronicle.of(incident, Result.SUCCEEDED, "itself")
-            self._well(component, incident.pending or by_itself, CHECK)
-        elif well is None and self._means.now() - incident.last >= QUIET:
-            self._end_quietly(component, incident)
-        else:
-            self._go_on(component, incident)
-
-    def _go_on(self, component: Component, incident: Incident) -> None:
-        """Keep the app degraded, and recover what is due and has no proof to wait for."""
-        if incident.degraded:
-            self._means.degrade(incident)
-        if self._means.settings.auto_recover and incident.pending is None:
-            self.begin(component)
-
-    def _end_quietly(self, component: Component, incident: Incident) -> None:
-        if incident.pending is not None:
-            self._chronicle.noted(incident.pending)
-        self._close(component)
-
-
-def _apart(act: Callable[[], None]) -> Callable[[], None]:
+def apart(act: Callable[[], None]) -> Callable[[], None]:
     """Return `act` without the context it is asked for in: that request's deadline and marks."""
     return lambda: Context().run(act)
 

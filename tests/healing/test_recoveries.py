@@ -454,6 +454,27 @@ def test_only_so_many_components_are_recovered_at_once() -> None:
     assert most == [2]
 
 
+def test_a_recovery_that_no_thread_was_there_for_does_not_stop_all_others(
+    system: System, healer: Healer, database: Database, clock: ManualClock
+) -> None:
+    """After three times its time it is taken for lost."""
+    healer.configure(HealerSettings(max_concurrent_recoveries=1))
+    healer.action("database")(database.repair)
+    database.up = False
+    healer.failed("database", "postgres", DOWN)
+    system.runtime.engine._asides.clear()
+
+    clock.advance(89)
+    fail(healer, system)
+    assert database.repairs == 0
+
+    clock.advance(1)
+    fail(healer, system)
+
+    assert database.repairs == 1
+    assert database.up
+
+
 @pytest.mark.parametrize("off", ["enabled", "auto_recover"])
 def test_it_can_be_switched_off(
     system: System, healer: Healer, database: Database, off: str

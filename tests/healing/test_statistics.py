@@ -78,7 +78,9 @@ def test_history_is_of_all_or_of_one(system: System, plain: Healer, clock: Manua
     for name in ("database", "cache", "database"):
         recover(plain, system, clock, name, helps=True)
 
-    assert [each.failure.component for each in plain.history()] == ["database", "cache", "database"]
+    assert [each.component for each in plain.history()] == ["database", "cache", "database"]
+    first = plain.history()[0]
+    assert (first.succeeded, first.category, first.severity) == (True, "network", "medium")
     assert len(plain.history("database")) == 2
     assert plain.history("mail") == []
 
