@@ -329,6 +329,7 @@ class Recoveries:
         self._chronicle.succeeded(recovery, by)
 
     def close(self, component: Component) -> None:
+        """End an incident, if there is one."""
         with self._lock:
             incident = component.close()
         if incident is not None:
