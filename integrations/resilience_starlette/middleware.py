@@ -58,7 +58,7 @@ class Edge:
             if probe is not None:
                 await respond(probe, send)
                 return
-        passage = passage_of(scope, state.system, state.web)
+        passage = passage_of(scope, state.system, state.web, receive)
         await passing(passage, self.app, scope, receive, send, template)
 
 

@@ -25,14 +25,34 @@ PASSAGE = "resilience.passage"
 _READ = {name.encode("latin-1"): name for name in READ}
 
 
-def passage_of(scope: Scope, system: System, web: WebSettings) -> Passage:
-    """Return the passage of a new request, and put it into its scope."""
+def passage_of(
+    scope: Scope, system: System, web: WebSettings, receive: Receive | None = None
+) -> Passage:
+    """Return the passage of a new request, and put it into its scope.
+
+    Args:
+        scope: the request.
+        system: whose guards the app uses.
+        web: the app's own web settings.
+        receive: the server's; uvicorn's is a method of what has the connection.
+    """
     headers = {
         _READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ
     }
-    passage = Passage(system, web, headers, path_below_root(scope), scope["method"])
+    connection = _connection_of(receive)
+    passage = Passage(system, web, headers, path_below_root(scope), scope["method"], connection)
     scope[PASSAGE] = passage
     return passage
+
+
+def _connection_of(receive: Receive | None) -> Any:
+    """Return the client's socket, where the server lets it be seen; else None.
+
+    ASGI has no word for it. Without it nobody knows how long a request has waited for the loop.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    extra = getattr(transport, "get_extra_info", None)
+    return None if extra is None else extra("socket")
 
 
 async def passing(  # noqa: PLR0917 - the app's own call, with what it goes through

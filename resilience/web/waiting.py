@@ -14,6 +14,7 @@ REQUEST_START = "x-request-start"
 
 _STAMP = re.compile(r"(?:t=)?([0-9]{10,19})(?:\.([0-9]{1,9}))?", re.ASCII)
 _LAST_DATA_RECEIVED = 52  # bytes into struct tcp_info of linux/tcp.h: an u32 of milliseconds
+_TCP_INFO = (socket.IPPROTO_TCP, getattr(socket, "TCP_INFO", 0), _LAST_DATA_RECEIVED + 4)
 _KNOWS = sys.platform == "linux" and hasattr(socket, "TCP_INFO")
 
 
@@ -39,7 +40,7 @@ def since_received(connection: Any) -> float | None:
     kernel's, for connections nobody has accepted yet, and the server's own. To 4 ms.
 
     Args:
-        connection: the client's socket, as gunicorn and Werkzeug hand it to the app.
+        connection: the client's socket, as gunicorn, Werkzeug and uvicorn let it be seen.
 
     Returns:
         None where it is no TCP socket, or the system does not tell (other than Linux).
@@ -47,8 +48,16 @@ def since_received(connection: Any) -> float | None:
     if connection is None or not _KNOWS:
         return None
     try:
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
-        (milliseconds,) = struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)
+        (milliseconds,) = struct.unpack_from("=I", _tcp_info(connection), _LAST_DATA_RECEIVED)
     except (AttributeError, OSError, TypeError, struct.error):
         return None
     return milliseconds / 1000 if milliseconds <= LONGEST * 1000 else None
+
+
+def _tcp_info(connection: Any) -> bytes:
+    try:
+        info: bytes = connection.getsockopt(*_TCP_INFO)
+    except TypeError:  # uvloop's sockets refuse to be asked, but lend themselves
+        with connection.dup() as lent:
+            info = lent.getsockopt(*_TCP_INFO)
+    return info

@@ -1,11 +1,12 @@
 """The app that uvicorn serves in `test_starlette_uvicorn.py`; its payment circuit is open."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from resilience import circuit, fallback, system
@@ -48,6 +49,14 @@ app.add_api_route("/prices", prices, methods=METHODS, response_class=PlainTextRe
 async def read() -> StreamingResponse:
     """Stream."""
     return StreamingResponse(feed())
+
+
+@app.get("/hold")
+async def hold(request: Request) -> float | None:
+    """Hold up the loop, and tell how long the request had waited for it."""
+    time.sleep(0.2)  # noqa: ASYNC251 - what one must not do is what is measured
+    waited: float | None = request.scope["resilience.passage"].waited
+    return waited
 
 
 @app.get("/worker")

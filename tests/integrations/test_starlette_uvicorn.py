@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,17 @@ def test_real_workers_answer_rejected_calls_and_their_health(
     check_answers(port)
     check_details(port)
     assert ask(port, "/worker").json["engine"] == ("thread" if options else "task")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_requests_know_how_long_they_waited_for_the_loop(port: int) -> None:
+    """That nobody has looked at them yet does not mean that they have just come."""
+    with ThreadPoolExecutor(8) as pool:
+        waits = [each.json for each in pool.map(lambda _: ask(port, "/hold"), range(8))]
+
+    # Of eight on two loops some have waited for two others, of 0.2 s each.
+    assert max(waits) >= 0.35
+    assert sum(each >= 0.15 for each in waits) >= 3
 
 
 def test_a_client_that_leaves_a_stream_is_no_failure(port: int) -> None:

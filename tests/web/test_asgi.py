@@ -1,6 +1,7 @@
 """A passage around an ASGI app, as a server drives it."""
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -29,6 +30,36 @@ from resilience.web.passage import Outcome
 START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
 PART = {"type": "http.response.body", "body": b"part", "more_body": True}
 END = {"type": "http.response.body", "body": b"end"}
+
+
+def test_the_connection_is_found_where_the_server_shows_it(system: System) -> None:
+    """Uvicorn's `receive` is a method of what has it; nobody else's has to be."""
+
+    class Cycle:
+        def __init__(self, transport: Any) -> None:
+            self.transport = transport
+
+        async def receive(self) -> Message:
+            return {}
+
+    class Transport:
+        def get_extra_info(self, name: str) -> Any:
+            return Socket() if name == "socket" else None
+
+    class Socket:
+        def getsockopt(self, *_: object) -> bytes:
+            return bytes(52) + (250).to_bytes(4, sys.byteorder)
+
+    async def plain() -> Message:
+        return {}
+
+    def waited(receive: Any) -> float | None:
+        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        return passage_of(scope, System(clock=ManualClock()), WebSettings(), receive).waited
+
+    told = [waited(each) for each in (Cycle(Transport()).receive, Cycle(None).receive, plain, None)]
+
+    assert told == [0.25 if sys.platform == "linux" else None, None, None, None]
 
 
 class Request:

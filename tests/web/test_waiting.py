@@ -71,6 +71,30 @@ def test_the_kernel_knows_when_a_request_came(
     assert again < waited
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_socket_that_only_lends_itself_is_asked_too(
+    connection: tuple[socket.socket, socket.socket],
+) -> None:
+    """As those of uvloop do; what was lent is given back."""
+    client, accepted = connection
+    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    lent: list[socket.socket] = []
+
+    class Lending:
+        def getsockopt(self, *_: object) -> bytes:
+            raise TypeError("transport sockets do not support getsockopt() method")
+
+        def dup(self) -> socket.socket:
+            lent.append(accepted.dup())
+            return lent[-1]
+
+    waited = since_received(Lending())
+
+    assert waited is not None
+    assert 0 <= waited < 30
+    assert [each.fileno() for each in lent] == [-1]
+
+
 def test_where_the_kernel_does_not_know_nobody_does() -> None:
     """No socket, a Unix one, a closed one, or something else altogether."""
     one, other = socket.socketpair()
