@@ -108,8 +108,9 @@ class Parts:
         from resilience.orders import Orders
         from resilience.outcomes import Outcomes
         from resilience.storage.journal import Journal
+        from resilience.upkeep import Upkeep
 
-        journal = Journal(self.runtime)
+        journal = Journal(self.runtime, keeper=Upkeep(self.runtime))
         journal.add_source(Outcomes(self._circuits_so_far, self.runtime).rows)
         findings = Findings(self._health_so_far, self._level_so_far, self.runtime)
         journal.add_source(findings.rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from resilience.storage.tables import Row
@@ -16,9 +17,11 @@ class Store(Protocol):
 
     Args:
         address: what messages call it; never with a password.
+        path: the file that it is, if it is one.
     """
 
     address: str
+    path: Path | None
 
     def open(self) -> None:
         """Make the tables where there are none.
@@ -60,3 +63,21 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of all connections; it opens again by itself."""
+
+
+class Keeper(Protocol):
+    """What looks after a file."""
+
+    def copy(self, path: Path) -> bool:
+        """Keep a copy of it; False: it is damaged."""
+        ...
+
+    def repair(self, path: Path, error: Exception | None, reopen: Callable[[], object]) -> bool:
+        """Make a damaged file whole, and call `reopen`; False: nothing was done.
+
+        Args:
+            path: the file.
+            error: what was raised; one that says nothing of damage is none of its business.
+            reopen: called when there is another file in its place.
+        """
+        ...

@@ -15,7 +15,7 @@ from resilience.core.runtime import Runtime
 from resilience.core.schedule import Duty
 from resilience.errors import ConfigurationError
 from resilience.events import Event
-from resilience.storage.base import Store
+from resilience.storage.base import Keeper, Store
 from resilience.storage.records import KEPT, rows_of
 from resilience.storage.settings import JournalSettings
 from resilience.storage.tables import Row
@@ -27,6 +27,7 @@ Source = Callable[[], Iterable[Row]]
 Restorer = Callable[[Store | None], object]
 
 PRUNED_EVERY = 3600.0  # seconds
+COPIED_EVERY = 600.0  # seconds between two looks whether a copy of the file is due
 PRUNED_AT_ONCE = 1000  # rows in one transaction
 
 
@@ -60,9 +61,16 @@ class Journal:
     Args:
         runtime: the system's clock, events and engine.
         open_store: returns the store of an address; default: a SQL database.
+        keeper: looks after the file of a store that is one.
     """
 
-    def __init__(self, runtime: Runtime, open_store: Callable[[str], Store] | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        open_store: Callable[[str], Store] | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self._keeper = keeper
         self._runtime = runtime
         self._open_store = open_store or _sql_store
         self._sources: list[Source] = []
@@ -111,6 +119,9 @@ class Journal:
             engine.every(
                 settings.flush_interval, self.flush, name="journal", blocking=True,
                 first=0.0, jitter=0.0,  # at once: it opens it, and restores what holds
+            ),
+            engine.every(
+                COPIED_EVERY, self.look_after, name="journal copy", blocking=True, first=30.0
             ),
             engine.every(
                 PRUNED_EVERY, self.prune, name="journal prune", blocking=True, first=60.0
@@ -188,29 +199,32 @@ class Journal:
         except ConfigurationError:
             raise
         except Exception as error:
-            self._failed(error)
+            if not self._repaired(error):
+                self._failed(error)
 
     def flush(self) -> int:
         """Write all that waits; return how many rows were written."""
-        written = 0
+        before = self._written
         try:
-            self.open()
+            try:
+                self._write_all()
+            except Exception as error:
+                if not self._repaired(error):
+                    raise
+                self._write_all()
         except Exception as error:
             self._failed(error)
-            self._tell_of_dropped()
-            return written
+        else:
+            self._works()
+        self._tell_of_dropped()
+        return self._written - before
+
+    def _write_all(self) -> None:
+        self.open()
         with self._writing:
-            try:
-                while batch := self._next_batch():
-                    self._written_down(batch)
-                    written += len(batch)
-                    self._in_hand = []
-            except Exception as error:
-                self._failed(error)
-            else:
-                self._works()
-            self._tell_of_dropped()
-        return written
+            while batch := self._next_batch():
+                self._written_down(batch)
+                self._in_hand = []
 
     def _next_batch(self) -> list[Row]:
         if not self._in_hand:
@@ -241,6 +255,24 @@ class Journal:
         while batch := self._store.prune(before, PRUNED_AT_ONCE):
             gone += batch
         return gone
+
+    def look_after(self) -> None:
+        """Keep a copy of a file; repair it if it is damaged."""
+        path = None if self._store is None else self._store.path
+        if self._keeper is not None and path is not None and not self._keeper.copy(path):
+            self._repaired(None)
+
+    def _repaired(self, error: Exception | None) -> bool:
+        """Tell whether something was wrong with the file that is right now."""
+        path = None if self._store is None else self._store.path
+        if self._keeper is None or path is None:
+            return False
+        return self._keeper.repair(path, error, self._reopen)
+
+    def _reopen(self) -> None:
+        assert self._store is not None
+        self._store.close()
+        self._is_open = False
 
     # -- reading ------------------------------------------------------------------------------
 

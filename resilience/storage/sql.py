@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ class SQLStore:
     def __init__(self, url: str, patience: float = 5.0) -> None:
         self._url = addresses.parsed(url)
         self.address = self._url.render_as_string(hide_password=True)
+        self.path = addresses.file_of(self._url)
+        self._file: tuple[int, int] | None = None
         self._engine = addresses.engine(self._url, patience)
         self._tables = metadata().tables
 
@@ -54,6 +57,7 @@ class SQLStore:
                 )
             elif found < VERSION:
                 self.upgrade(found)
+        self._file = self._file_now()
 
     def version(self) -> int | None:
         """Return the version of the schema that is there; None: there is none yet."""
@@ -81,6 +85,7 @@ class SQLStore:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows in one transaction."""
+        self._follow_file()
         by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
             by_table[row.table].append(_stored(TABLES[row.table], row.values))
@@ -148,6 +153,21 @@ class SQLStore:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+
+    def _follow_file(self) -> None:
+        """Let go of a file that another process has replaced: nobody would find the rows."""
+        now = self._file_now()
+        if self._file is not None and now != self._file:
+            self.close()
+            self.open()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """Return which file it is: its device and number; None: there is none."""
+        try:
+            found = os.stat(self.path) if self.path is not None else None  # noqa: PTH116
+        except FileNotFoundError:
+            return None
+        return None if found is None else (found.st_dev, found.st_ino)
 
     def _create(self) -> None:
         with self._engine.begin() as connection:

@@ -112,6 +112,7 @@ class Broken:
     """A store that fails as long as it is told to."""
 
     address = "broken://"
+    path: Path | None = None
 
     def __init__(self) -> None:
         self.fails = True
