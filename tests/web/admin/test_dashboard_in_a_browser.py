@@ -158,6 +158,7 @@ def test_all_of_it_works_by_keyboard(context: BrowserContext, address: str, syst
 
     page.keyboard.press("Enter")
     expect(page.get_by_label("Reason")).to_be_focused()
+    expect(page.get_by_label("Percent")).to_be_hidden()
     page.keyboard.press("Escape")
 
     expect(page.get_by_role("dialog")).to_be_hidden()
