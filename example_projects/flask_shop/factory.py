@@ -10,12 +10,14 @@ import httpx2
 from flask import Flask
 
 from flask_shop import freshness, pages, problems
+from flask_shop.pages import ORDERS
 from flask_shop.upstream import CLIENT
 from resilience import system
 from resilience.testing import inactive
 from resilience_flask import Resilience
 from storefront import STATIC, TEMPLATES
 from storefront.configuration import Configuration
+from storefront.orders import OrderBook
 
 log = logging.getLogger("flask_shop")
 
@@ -39,6 +41,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions[CLIENT] = httpx2.Client(
         base_url=told.upstream_url, timeout=told.upstream_timeout
     )
+    app.extensions[ORDERS] = OrderBook(told.database)
     Resilience(app, authorize=lambda asked: told.holder(asked.headers.get("Authorization", "")))
     freshness.watch(app)
     problems.register(app)

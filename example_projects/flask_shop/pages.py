@@ -1,17 +1,22 @@
 """The shop's pages, and the same for programs."""
 
 import re
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from werkzeug.datastructures import MIMEAccept
 
 from flask_shop import freshness, upstream
 from resilience import CircuitState, critical, sheddable, system
+from storefront.orders import Order, OrderBook
 from storefront.products import Product, on_sale
 
 blueprint = Blueprint("shop", __name__)
+
+ORDERS = "orders"
+"""Where the app keeps its book of orders, among its extensions."""
 
 GUEST = "guest"
 _USER = re.compile(r"[\w.-]{1,40}")
@@ -65,7 +70,7 @@ def recommended(user: str) -> Response:
 @blueprint.post("/orders")
 @critical
 def order() -> tuple[str | Response, int]:
-    """Take an order of one product and pay it.
+    """Take an order of one product and pay it; the same number again is the same order.
 
     The price is the shop's own, never the client's; one of the last five minutes will do.
     """
@@ -76,10 +81,23 @@ def order() -> tuple[str | Response, int]:
     product = on_sale(upstream.prices()).get(sku)
     if product is None:
         abort(400, f"sku: there is no {sku[:40]!r} on sale")
-    upstream.pay(number, product.cents)
+    taken = _pay(Order(number, sku, product.cents))
     if prefers_page(request.accept_mimetypes):
-        return render_template("receipt.html", product=product, order=number), 201
-    return jsonify(order=number, sku=sku, cents=product.cents), 201
+        bought = replace(product, cents=taken.cents)
+        return render_template("receipt.html", product=bought, order=number), 201
+    return jsonify(order=number, sku=sku, cents=taken.cents), 201
+
+
+def _pay(order: Order) -> Order:
+    """Write the order down, have it paid, and write that down; not twice."""
+    book: OrderBook = current_app.extensions[ORDERS]
+    taken = book.take(order)
+    if taken.sku != order.sku:
+        abort(409, "order: there is one of that number, of another product")
+    if not taken.paid:
+        upstream.pay(taken.number, taken.cents)
+        book.settle(taken.number)
+    return taken
 
 
 def prefers_page(accept: MIMEAccept) -> bool:

@@ -7,6 +7,7 @@ import logging
 
 import httpx2
 from flask import Flask, Response, jsonify, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from flask_shop.pages import prefers_page
@@ -17,8 +18,9 @@ Answer = tuple[str | Response, int]
 
 
 def register(app: Flask) -> None:
-    """Answer errors of the service behind the shop with 502, and HTTP errors with themselves."""
+    """Answer errors of what is behind the shop with 502 and 503, HTTP errors with themselves."""
     app.register_error_handler(httpx2.HTTPError, _upstream_failed)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
     app.register_error_handler(HTTPException, _http_error)
 
 
@@ -28,6 +30,12 @@ def _upstream_failed(error: Exception) -> Answer:
     if request.method == "POST":
         said = "The payment service did not confirm your order. Nothing was sent."
     return _problem(502, "Bad Gateway", said)
+
+
+def _database_failed(error: Exception) -> Answer:
+    log.warning("%s %s: orders failed: %s", request.method, request.path, type(error).__name__)
+    said = "Your order could not be written down. Please try again: it will not be paid twice."
+    return _problem(503, "Service Unavailable", said)
 
 
 def _http_error(error: Exception) -> Answer | HTTPException:

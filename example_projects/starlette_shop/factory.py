@@ -17,6 +17,7 @@ from starlette_shop import pages, problems
 from starlette_shop.upstream import Upstream
 from storefront import STATIC
 from storefront.configuration import Configuration
+from storefront.orders import OrderBook
 
 log = logging.getLogger("starlette_shop")
 
@@ -36,6 +37,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> FastAPI:
     # One client for the whole process: its connections are kept and shared by all requests.
     client = httpx2.AsyncClient(base_url=told.upstream_url, timeout=told.upstream_timeout)
     app.state.upstream = Upstream(client)
+    app.state.orders = OrderBook(told.database)
     Resilience(app, authorize=lambda asked: told.holder(asked.headers.get("authorization", "")))
     problems.register(app)
     app.include_router(pages.router)
@@ -51,6 +53,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.upstream.close()
+    app.state.orders.close()
 
 
 def _switch_guards_off(app: FastAPI) -> None:

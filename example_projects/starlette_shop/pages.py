@@ -3,11 +3,13 @@
 import re
 from asyncio import gather
 from collections.abc import Mapping
+from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
@@ -16,6 +18,7 @@ from resilience_starlette.dependencies import AppSystem
 from starlette_shop.freshness import Fresh
 from starlette_shop.upstream import AppUpstream, Upstream
 from storefront import TEMPLATES
+from storefront.orders import Order, OrderBook
 from storefront.products import Product, on_sale
 
 router = APIRouter()
@@ -81,7 +84,8 @@ async def recommended(user: str, upstream: AppUpstream, freshness: Fresh) -> dic
 async def order(request: Request, upstream: AppUpstream) -> Response:
     """Take an order of one product and pay it; a form, or a JSON object with `sku` and `order`.
 
-    The price is the shop's own, never the client's; one of the last five minutes will do.
+    The same number again is the same order. The price is the shop's own, never the client's; one
+    of the last five minutes will do.
     """
     sent = await _sent(request)
     sku, number = str(sent.get("sku", "")), str(sent.get("order") or uuid4().hex)
@@ -90,11 +94,22 @@ async def order(request: Request, upstream: AppUpstream) -> Response:
     product = on_sale(await upstream.prices()).get(sku)
     if product is None:
         raise HTTPException(400, f"sku: there is no {sku[:40]!r} on sale")
-    await upstream.pay(number, product.cents)
+    taken = await _pay(request.app.state.orders, upstream, Order(number, sku, product.cents))
     if prefers_page(request):
-        paid = {"product": product, "order": number}
+        paid = {"product": replace(product, cents=taken.cents), "order": number}
         return templates.TemplateResponse(request, "receipt.html", paid, status_code=201)
-    return JSONResponse({"order": number, "sku": sku, "cents": product.cents}, 201)
+    return JSONResponse({"order": number, "sku": sku, "cents": taken.cents}, 201)
+
+
+async def _pay(book: OrderBook, upstream: Upstream, order: Order) -> Order:
+    """Write the order down, have it paid, and write that down; not twice."""
+    taken = await run_in_threadpool(book.take, order)
+    if taken.sku != order.sku:
+        raise HTTPException(409, "order: there is one of that number, of another product")
+    if not taken.paid:
+        await upstream.pay(taken.number, taken.cents)
+        await run_in_threadpool(book.settle, taken.number)
+    return taken
 
 
 def prefers_page(request: Request) -> bool:

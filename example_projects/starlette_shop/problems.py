@@ -9,6 +9,7 @@ from http import HTTPStatus
 import httpx2
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from starlette_shop.pages import prefers_page, templates
@@ -17,8 +18,9 @@ log = logging.getLogger("starlette_shop")
 
 
 def register(app: FastAPI) -> None:
-    """Answer errors of the service behind the shop with 502, and HTTP errors with themselves."""
+    """Answer errors of what is behind the shop with 502 and 503, HTTP errors with themselves."""
     app.exception_handler(httpx2.HTTPError)(_upstream_failed)
+    app.exception_handler(SQLAlchemyError)(_database_failed)
     app.exception_handler(HTTPException)(_http_error)
 
 
@@ -29,6 +31,13 @@ async def _upstream_failed(request: Request, error: httpx2.HTTPError) -> Respons
     if request.method == "POST":
         said = "The payment service did not confirm your order. Nothing was sent."
     return _problem(request, 502, said)
+
+
+async def _database_failed(request: Request, error: SQLAlchemyError) -> Response:
+    path, kind = request.url.path, type(error).__name__
+    log.warning("%s %s: orders failed: %s", request.method, path, kind)
+    said = "Your order could not be written down. Please try again: it will not be paid twice."
+    return _problem(request, 503, said)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:

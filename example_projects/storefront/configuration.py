@@ -7,6 +7,10 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import ArgumentError
+
+from storefront.orders import DEFAULT_URL, check
+
 
 class ShopConfigurationError(RuntimeError):
     """The shop cannot start like this; says what to set."""
@@ -19,6 +23,7 @@ class Configuration:
     Args:
         upstream_url: the address of the service with prices, recommendations and payments.
         upstream_timeout: seconds, 0.01 to 60, that the shop waits for it each time.
+        database: where orders are kept, as SQLAlchemy has it: PostgreSQL or SQLite.
         health_token: whoever sends it as a bearer token sees the details of `/health`; "": nobody.
         target: seconds, 0.01 to 60, within which 95 % of requests are to be served:
             recommendations are left out as far as that takes; None: nobody cares.
@@ -27,6 +32,7 @@ class Configuration:
 
     upstream_url: str
     upstream_timeout: float
+    database: str
     health_token: str
     target: float | None
     baseline: bool
@@ -46,6 +52,7 @@ class Configuration:
         return cls(
             upstream_url=_address(str(told.get("UPSTREAM_URL", ""))),
             upstream_timeout=_seconds("UPSTREAM_TIMEOUT", told.get("UPSTREAM_TIMEOUT", 0.3)),
+            database=_database(str(told.get("SHOP_DATABASE", DEFAULT_URL))),
             health_token=str(told.get("SHOP_HEALTH_TOKEN", "")),
             target=_seconds("SHOP_TARGET", target) if target else None,
             baseline=str(told.get("SHOP_BASELINE", "0")) == "1",
@@ -67,6 +74,17 @@ def _address(url: str) -> str:
             f"UPSTREAM_URL is {url!r}: set it to the address of the service with prices, "
             "recommendations and payments, such as http://127.0.0.1:8001"
         )
+    return url
+
+
+def _database(url: str) -> str:
+    try:
+        check(url)
+    except (ArgumentError, ImportError) as error:
+        raise ShopConfigurationError(
+            f"SHOP_DATABASE cannot be used ({error}): give such as sqlite:///orders.db, "
+            "or postgresql+psycopg://user@host/shop"
+        ) from None
     return url
 
 

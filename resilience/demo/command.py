@@ -72,6 +72,11 @@ class _Acts(click.ParamType[tuple[str, ...]]):
     help="Whose shop; starlette is FastAPI on it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print only one JSON object on stdout.")
+@click.option(
+    "--sqlite",
+    is_flag=True,
+    help="Keep orders in SQLite files even where PostgreSQL is installed.",
+)
 @click.option("--baseline", is_flag=True, help="Run the same without resilience, side by side.")
 @click.option(
     "--serve",
@@ -92,7 +97,8 @@ class _Acts(click.ParamType[tuple[str, ...]]):
     type=_Number(5, 3600),
     default=25.0,
     show_default=True,
-    help="Seconds; the upstream is sick from a fifth to three fifths of them.",
+    help="Seconds; the upstream is sick from a fifth to three fifths of them, and the orders' "
+    "database has trouble in the last quarter.",
 )
 @click.option(
     "--rate",
@@ -104,9 +110,10 @@ class _Acts(click.ParamType[tuple[str, ...]]):
 def demo(**options: Any) -> None:
     """Watch a shop through an outage of what it calls, and through a rush of visitors.
 
-    Starts a small service and a shop under gunicorn as real processes on loopback ports,
-    sends steady traffic, breaks the service, mends it, and shows circuits and answers as they
-    change. The exit status is 0 only if the run was sound.
+    Starts a small service, a PostgreSQL for orders where one is installed, and a shop under
+    gunicorn as real processes on loopback, sends steady traffic, breaks the service, mends it,
+    cuts the connections to the orders, and shows circuits and answers as they change. The exit
+    status is 0 only if the run was sound.
     """
     _check_needed(options["framework"])
     # Here, as it imports what was only now found to be there.

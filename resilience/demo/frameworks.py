@@ -32,13 +32,13 @@ FRAMEWORKS = {
     "flask": Framework(
         folder="flask_shop",
         app="flask_shop:create_app()",
-        needs=("flask",),
+        needs=("flask", "sqlalchemy"),
         options=("--threads", "4"),
     ),
     "starlette": Framework(
         folder="starlette_shop",
         app="starlette_shop:create_app()",
-        needs=("fastapi", "jinja2", "python_multipart", "uvicorn_worker"),
+        needs=("fastapi", "jinja2", "python_multipart", "sqlalchemy", "uvicorn_worker"),
     ),
 }
 """`{name of the option --framework: its shop}`"""

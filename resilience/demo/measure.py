@@ -50,12 +50,14 @@ class Sample:
         took: seconds from then to the end of its answer; what it waited to be sent counts, too.
         kind: what the user got.
         status: the HTTP status; None: there was no answer.
+        order: the number of the order that it was; "": it was none.
     """
 
     at: float
     took: float
     kind: Kind
     status: int | None
+    order: str = ""
 
     @property
     def done(self) -> float:

@@ -20,11 +20,13 @@ OUTAGE: Mapping[str, Mapping[str, object]] = {
 
 
 class Act(StrEnum):
-    """What goes on in the upstream."""
+    """What goes on."""
 
     HEALTHY = "healthy"
-    SICK = "sick"
+    SICK = "sick"  # the upstream
     MENDED = "mended"
+    CUT = "cut"  # the connections to the orders' database
+    WELL = "well"
 
 
 ACTS = ("outage", "rush")
@@ -54,6 +56,7 @@ class Plan:
         rate: requests a second, evenly spaced.
         port: the shop's port; 0 takes a free one.
         upstream_port: the upstream's port; 0 takes a free one.
+        sqlite: keep orders in SQLite even where PostgreSQL can be started.
         baseline: run the same shop without resilience beside it.
         serve: keep everything running afterwards.
         acts: which of `ACTS` are played, in their order.
@@ -65,6 +68,7 @@ class Plan:
     rate: float = 40.0
     port: int = 0
     upstream_port: int = 0
+    sqlite: bool = False
     baseline: bool = False
     serve: bool = False
     acts: tuple[str, ...] = ACTS
@@ -80,15 +84,25 @@ class Plan:
         """Seconds after the beginning at which it is well again."""
         return round(self.duration * 0.6, 6)
 
+    @property
+    def cuts_at(self) -> float:
+        """Seconds after the beginning from which on connections to the orders are cut."""
+        return round(self.duration * 0.76, 6)
+
+    @property
+    def spares_at(self) -> float:
+        """Seconds after the beginning from which on none is cut any more."""
+        return round(self.duration * 0.92, 6)
+
     def act(self, at: float) -> Act:
         """Return the act at `at` seconds after the beginning."""
-        if at < self.breaks_at:
-            return Act.HEALTHY
-        return Act.SICK if at < self.mends_at else Act.MENDED
+        return [act for act in Act if at >= self.bounds(act)[0]][-1] if at > 0 else Act.HEALTHY
 
     def bounds(self, act: Act) -> tuple[float, float]:
         """Return when an act begins and ends, in seconds after the beginning."""
-        times = (0.0, self.breaks_at, self.mends_at, self.duration)
+        times = (
+            0.0, self.breaks_at, self.mends_at, self.cuts_at, self.spares_at, self.duration
+        )  # fmt: skip
         first = list(Act).index(act)
         return times[first], times[first + 1]
 

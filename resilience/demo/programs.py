@@ -22,10 +22,28 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Program:
-    """A running program, leader of its own process group; its output goes to a nameless file."""
+    """A running program, leader of its own process group; its output goes to a nameless file.
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], cwd: str):
+    Args:
+        name: what messages call it.
+        command: its arguments.
+        environ: its environment.
+        cwd: the directory it runs in.
+        user: whom it runs as; None: ourselves.
+        farewell: the signal that asks it to end.
+    """
+
+    def __init__(  # noqa: PLR0917 - in the order of a command line
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        cwd: str,
+        user: str | None = None,
+        farewell: signal.Signals = signal.SIGTERM,
+    ) -> None:
         self.name = name
+        self.farewell = farewell
         # Opened for appending: reading here moves nothing for the program that writes.
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - open while the program runs
         parent = os.getpid()
@@ -37,13 +55,20 @@ class Program:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # else the terminal's Ctrl-C reaches it as well, too early
-            preexec_fn=lambda: _end_with(parent),  # noqa: PLW1509 - no threads run here yet
+            user=user,
+            preexec_fn=lambda: _end_with(parent, farewell),  # noqa: PLW1509 - no thread is busy yet
         )
 
     @property
     def is_running(self) -> bool:
         """Tell whether it still runs."""
         return self._process.poll() is None
+
+    async def finish(self) -> int:
+        """Wait for its end; return its exit status."""
+        while self.is_running:  # noqa: ASYNC110 - a process tells nobody
+            await asyncio.sleep(0.02)
+        return int(self._process.returncode)
 
     def said(self) -> str:
         """Return what it has printed so far, at most the last 64 KB."""
@@ -92,7 +117,10 @@ class Programs:
     def start(self, name: str, *arguments: str, **environ: str) -> Program:
         """Start `python -m arguments…` with further variables in its environment."""
         command = [sys.executable, "-m", *arguments]
-        program = Program(name, command, {**self._environ, **environ}, self._cwd)
+        return self.run(Program(name, command, {**self._environ, **environ}, self._cwd))
+
+    def run(self, program: Program) -> Program:
+        """Look after a program that was started elsewhere."""
         self._running.append(program)
         return program
 
@@ -118,7 +146,7 @@ class Programs:
     ) -> None:
         # Nothing here waits on the event loop: no second Ctrl-C can come between.
         for program in self._running:
-            program.signal(signal.SIGTERM)
+            program.signal(program.farewell)
         end = monotonic() + PATIENCE
         while monotonic() < end and any(program.is_running for program in self._running):
             sleep(0.02)
@@ -137,14 +165,14 @@ def _telling(text: str) -> list[str]:
     ]
 
 
-def _end_with(parent: int) -> None:
-    """Ask Linux for a SIGTERM when the demo dies, however it dies (`man 2 PR_SET_PDEATHSIG`).
+def _end_with(parent: int, farewell: signal.Signals) -> None:
+    """Ask Linux for the farewell when the demo dies, however it dies (`man 2 PR_SET_PDEATHSIG`).
 
     Gunicorn's workers leave by themselves when their parent is gone. Elsewhere only an orderly
     end, which Ctrl-C is, ends the programs.
     """
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, farewell)
     if os.getppid() != parent:  # it died before it was asked
         os._exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from resilience.demo.measure import Kind, kinds, percentile
@@ -26,6 +26,7 @@ class Outcome:
         time_to_open: from the break until the last circuit of the last worker opened.
         time_to_recover: from the mending until all were closed and a fresh answer had come.
         latency: `{act: {"p50": …, "p99": …}}` of the requests due in it.
+        orders: what became of the orders.
     """
 
     requests: int
@@ -36,6 +37,7 @@ class Outcome:
     time_to_open: float | None
     time_to_recover: float | None
     latency: dict[Act, dict[str, float | None]]
+    orders: OrdersOutcome
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -54,7 +56,36 @@ class Outcome:
                 str(act): {name: _rounded(value) for name, value in times.items()}
                 for act, times in self.latency.items()
             },
+            "orders": self.orders.document(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersOutcome:
+    """What became of a shop's orders.
+
+    Args:
+        kept_in: the database.
+        connections_cut: how many, while customers ordered; or how often a file was locked.
+        sent: orders that were due meanwhile.
+        failed: those that were answered by an error, or not at all.
+        unwritten: those of the whole run that were confirmed, and are not in the book.
+    """
+
+    kept_in: str
+    connections_cut: int
+    sent: int
+    failed: int
+    unwritten: int
+
+    @property
+    def lost(self) -> int:
+        """Orders that a customer sent, or was told to have sent, in vain."""
+        return self.failed + self.unwritten
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {**asdict(self), "lost": self.lost}
 
 
 def outcome(shop: Shop, plan: Plan) -> Outcome:
@@ -73,6 +104,19 @@ def outcome(shop: Shop, plan: Plan) -> Outcome:
         time_to_open=time_to_open(shop, plan),
         time_to_recover=time_to_recover(shop, plan),
         latency={act: _latency(shop, act, plan) for act in Act},
+        orders=_orders(shop, plan),
+    )
+
+
+def _orders(shop: Shop, plan: Plan) -> OrdersOutcome:
+    sent = [each for each in shop.tally.due(Act.CUT, plan) if each.order]
+    confirmed = {each.order for each in shop.tally.samples if each.order and each.status == 201}
+    return OrdersOutcome(
+        kept_in=shop.orders.database.name,
+        connections_cut=shop.orders.hit,
+        sent=len(sent),
+        failed=sum(each.kind is Kind.FAILED for each in sent),
+        unwritten=len(confirmed - shop.orders.confirmed),
     )
 
 
@@ -125,8 +169,11 @@ def _problems(shop: Shop, plan: Plan) -> Iterator[str]:
         yield "this machine is too slow for the traffic, while all was well: give a lower --rate"
     if len(shop.circuits.known) != WORKERS:
         yield f"{len(shop.circuits.known)} workers were seen, and {WORKERS} started"
+    if not shop.orders.hit:
+        yield "no connection to the orders was cut"
     if shop.guarded:
         yield from _circuit_problems(shop, plan)
+        yield from _order_problems(_orders(shop, plan))
     elif shop.circuits.opened:
         yield "a circuit opened where none should be in force"
 
@@ -147,6 +194,13 @@ def _circuit_problems(shop: Shop, plan: Plan) -> Iterator[str]:
         late = kinds(each for each in shop.tally.samples if each.at > since)
         if _is_spoilt(late):
             yield f"too few answers were fresh after the recovery: {_told(late)}"
+
+
+def _order_problems(orders: OrdersOutcome) -> Iterator[str]:
+    if orders.failed:
+        yield f"{orders.failed} of {orders.sent} orders failed while connections were cut"
+    if orders.unwritten:
+        yield f"{orders.unwritten} orders were confirmed, and are not in the book"
 
 
 def _is_spoilt(counted: dict[Kind, int]) -> bool:

@@ -100,13 +100,14 @@ class _Run:
         await run_beside(self._acts(shops), *self._helpers(shops, programs))
         for shop in shops:
             await shop.upstream.count()
+            await shop.orders.read()
         outcomes = [outcome(shop, self._plan) for shop in shops]
         self._problems += problems(shops, self._plan)
         self._notes += notes(shops)
         for name, each in zip(_NAMES, outcomes, strict=False):
             self._document[name] = each.document()
         if not self._plan.as_json:
-            summary.print_summary(self._out, self._plan, outcomes)
+            summary.print_summary(self._out, self._plan, shops, outcomes)
 
     async def _rush(self, stage: Stage) -> None:
         plan = self._plan
@@ -161,8 +162,13 @@ class _Run:
             await asyncio.gather(*[shop.upstream.tell(OUTAGE) for shop in shops])
             await self._until(plan.mends_at)
             await asyncio.gather(*[shop.upstream.tell({}) for shop in shops])
+            await self._until(plan.cuts_at)
+            await asyncio.gather(*[shop.orders.disturb(self._is_spared) for shop in shops])
             await self._until(plan.duration)
         await asyncio.sleep(screen.FRAME)  # the last second is to be seen, too
+
+    def _is_spared(self) -> bool:
+        return self._loop_time() - self._begin >= self._plan.spares_at
 
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, self._begin + at - self._loop_time()))
@@ -191,6 +197,8 @@ class _Run:
             "requests_per_second": plan.rate,
             "breaks_at_seconds": plan.breaks_at,
             "mends_at_seconds": plan.mends_at,
+            "cuts_at_seconds": plan.cuts_at,
+            "spares_at_seconds": plan.spares_at,
         }
 
     def _tell_addresses(self, shops: list[Shop]) -> None:

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from resilience.demo.database import Database
 from resilience.demo.measure import Kind, Sample, kinds, percentile
 from resilience.demo.plan import CIRCUITS, OUTAGE, Act, Plan
 from resilience.demo.stage import Shop
@@ -35,7 +36,12 @@ SAID = {
     Act.SICK: "the upstream is sick: "
     + ", ".join(f"{path.strip('/')} {behaviour['mode']}" for path, behaviour in OUTAGE.items()),
     Act.MENDED: "the upstream is well again",
+    Act.CUT: "customers order, and their database is in trouble: ",
+    Act.WELL: "all is well again",
 }
+
+
+TROUBLE = (Act.SICK, Act.CUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def picture(scene: Scene) -> RenderableType:
     """Return the live view."""
     now = min(scene.clock(), scene.plan.duration)
     return Group(
-        _timeline(scene.plan, now),
+        _timeline(scene.plan, now, scene.shops[0].orders.database),
         Text(),
         _circuits(scene.shops[0]),
         Text(),
@@ -94,14 +100,15 @@ def picture(scene: Scene) -> RenderableType:
     )
 
 
-def _timeline(plan: Plan, now: float) -> Text:
+def _timeline(plan: Plan, now: float, database: Database) -> Text:
     bar = Text(f"{now:5.1f} / {plan.duration:g} s  ")
     for step in range(_BAR):
         at = (step + 0.5) / _BAR * plan.duration
-        colour = "red" if plan.act(at) is Act.SICK else "green"
+        colour = "red" if plan.act(at) in TROUBLE else "green"
         bar.append("━" if at <= now else "─", style=colour if at <= now else f"dim {colour}")
     act = plan.act(now)
-    said = Text(SAID[act], style="bold red" if act is Act.SICK else "bold green")
+    trouble = database.trouble if act is Act.CUT else ""
+    said = Text(SAID[act] + trouble, style="bold red" if act in TROUBLE else "bold green")
     return Text("\n").join([bar, said])
 
 
@@ -130,6 +137,7 @@ def _answers(scene: Scene, now: float) -> Table:
     table.add_row()
     table.add_row(f"p50 / p99 of {RECENT:g} s", *[_percentiles(each) for each in recent])
     table.add_row("calls to the sick upstream", *_sick_calls(scene.shops))
+    table.add_row("connections to orders hit", *[str(shop.orders.hit) for shop in scene.shops])
     return table
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import resilience
 from resilience.demo.beside import run_beside
+from resilience.demo.database import Orders, database_here
 from resilience.demo.frameworks import FRAMEWORKS
 from resilience.demo.measure import Tally
 from resilience.demo.plan import WORKERS, DemoError, Plan
@@ -31,19 +32,21 @@ _NOT_OURS = ("GUNICORN_CMD_ARGS", "SHOP_BASELINE", "SHOP_TARGET", "UPSTREAM_TIME
 
 @dataclass(slots=True)
 class Shop:
-    """A running shop, the upstream behind it, and what is known of both.
+    """A running shop, what is behind it, and what is known of all that.
 
     Args:
         guarded: True for the one with resilience.
         url: its address.
         token: what opens the details of its `/health`.
         upstream: the service behind it, of its own.
+        orders: its book of orders.
     """
 
     guarded: bool
     url: str
     token: str
     upstream: Upstream
+    orders: Orders
     tally: Tally = field(default_factory=Tally)
     circuits: Circuits = field(default_factory=Circuits)
 
@@ -90,6 +93,9 @@ class Stage:
     def __init__(self, plan: Plan, programs: Programs) -> None:
         self._plan = plan
         self._programs = programs
+        self._database = database_here(sqlite=plan.sqlite)
+        self._opening = asyncio.Lock()
+        self._books = 0
         self._ports = ExitStack()
 
     async def open(self) -> list[Shop]:
@@ -131,8 +137,17 @@ class Stage:
             raise DemoError(f"the programs were not ready within {PATIENCE:.0f} s", 1) from None
 
     def close(self) -> None:
-        """Let the ports go."""
+        """Let the ports go, and remove the orders."""
         self._ports.close()
+        self._database.close()
+
+    async def _new_orders(self) -> Orders:
+        """Return an empty book of orders."""
+        async with self._opening:
+            if not self._books:
+                await self._database.open(self._programs)
+            self._books += 1
+            return await Orders.new(self._database, f"shop_{self._books}")
 
     async def _shop(self, guarded: bool, port: int, upstream_port: int, **environ: str) -> Shop:
         which = "" if guarded else " without resilience"
@@ -143,18 +158,20 @@ class Stage:
         address = await _address(upstream)
         reserved = self._ports.enter_context(_reserve(port))
         bound, token = reserved.getsockname()[1], secrets.token_urlsafe()
+        orders = await self._new_orders()
         self._programs.start(
             f"the shop{which}",
             *FRAMEWORKS[self._plan.framework].arguments(bound, WORKERS),
             UPSTREAM_URL=address,
             SHOP_HEALTH_TOKEN=token,
+            SHOP_DATABASE=orders.url,
             **({} if guarded else {"SHOP_BASELINE": "1"}),
             **environ,
         )
         url = f"http://127.0.0.1:{bound}"
         circuits = await until_ready(url, token)
         await warm(url)
-        return Shop(guarded, url, token, Upstream(address), circuits=circuits)
+        return Shop(guarded, url, token, Upstream(address), orders, circuits=circuits)
 
 
 async def _all(shops: Sequence[Coroutine[Any, Any, Shop]]) -> list[Shop]:

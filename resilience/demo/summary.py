@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
+from resilience.demo.database import Database
 from resilience.demo.measure import Kind
 from resilience.demo.plan import OUTAGE, Act, Plan
 from resilience.demo.report import Outcome
@@ -15,9 +16,9 @@ from resilience.demo.stage import Shop
 Cell = Callable[[Outcome], str]
 
 
-def print_summary(console: Console, plan: Plan, outcomes: list[Outcome]) -> None:
+def print_summary(console: Console, plan: Plan, shops: list[Shop], outcomes: list[Outcome]) -> None:
     """Print the figures, side by side where there is a baseline."""
-    console.print(_title(plan), style="bold", soft_wrap=True)
+    console.print(_title(plan, shops[0].orders.database), style="bold", soft_wrap=True)
     table = Table(box=None)
     table.add_column()
     for title in ("with resilience", "without")[: len(outcomes)]:
@@ -41,13 +42,15 @@ def addresses(shop: Shop) -> list[str]:
             for path, behaviour in OUTAGE.items()
         ],
         f'Mend it:       curl -X PUT {control} -d \'{{"mode": "answer"}}\'',
+        f"Its orders:    {shop.orders.url}",
     ]
 
 
-def _title(plan: Plan) -> str:
+def _title(plan: Plan, database: Database) -> str:
     return (
         f"{plan.duration:g} s at {plan.rate:g} requests a second; "
-        f"the upstream sick from {plan.breaks_at:g} to {plan.mends_at:g} s"
+        f"the upstream sick from {plan.breaks_at:g} to {plan.mends_at:g} s; "
+        f"{database.trouble} from {plan.cuts_at:g} to {plan.spares_at:g} s ({database.name})"
     )
 
 
@@ -76,5 +79,8 @@ ROWS: list[tuple[str, Cell]] = [
     ("calls that reached the sick upstream", lambda outcome: str(outcome.sick_calls)),
     ("time to open all circuits", lambda outcome: _seconds(outcome.time_to_open)),
     ("time to recover", lambda outcome: _seconds(outcome.time_to_recover)),
+    ("orders sent while that was done", lambda outcome: str(outcome.orders.sent)),
+    ("  connections hit", lambda outcome: str(outcome.orders.connections_cut)),
+    ("  orders lost", lambda outcome: str(outcome.orders.lost)),
     *[(f"p50 / p99 while {act}", _latency(act)) for act in Act],
 ]

@@ -62,7 +62,7 @@ class Traffic:
         except (httpx2.TransportError, TimeoutError):
             pass  # no answer is a failed one
         took = asyncio.get_running_loop().time() - begin - at
-        self._tally.add(Sample(at, took, kind, status))
+        self._tally.add(Sample(at, took, kind, status, order_of(number)))
 
 
 async def warm(url: str) -> None:
@@ -72,7 +72,7 @@ async def warm(url: str) -> None:
         url: the shop's address.
     """
     async with client_of(url) as client, asyncio.timeout(PATIENCE):
-        for number in range(len(MIX)):
+        for number in range(-len(MIX), 0):  # orders are no orders of the run's
             await client.request(*request_of(number), **body_of(number))
 
 
@@ -99,8 +99,14 @@ def request_of(number: int) -> tuple[str, str]:
             return "GET", f"/api/shop/{USERS[number % len(USERS)]}"
 
 
+def order_of(number: int) -> str:
+    """Return the number of the order that a request is; "": it is none."""
+    return f"demo-{number}" if MIX[number % len(MIX)] == "order" else ""
+
+
 def body_of(number: int) -> dict[str, Any]:
     """Return the body of a request, if it has one."""
-    if MIX[number % len(MIX)] != "order":
+    order = order_of(number)
+    if not order:
         return {}
-    return {"json": {"sku": SKUS[number % len(SKUS)], "order": f"demo-{number}"}}
+    return {"json": {"sku": SKUS[number % len(SKUS)], "order": order}}

@@ -174,6 +174,7 @@ class Passage:
                     and system.load.is_crowded(self.under_way, web.most_concurrent)
                 )
             )
+            and system.active
         )
 
     def admit(self, view: Any = None) -> None:

@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from resilience.demo import postgres
 from resilience.demo.frameworks import FRAMEWORKS
 from resilience.demo.programs import PATIENCE as TIME_TO_END
 from tests.demo.runs import Demo, eventually
@@ -18,6 +21,11 @@ from tests.demo.runs import Demo, eventually
 Start = Callable[..., Demo]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def left_in_files(demo: Demo) -> list[Path]:
+    """Return the folders that a demo has left behind."""
+    return list(Path(tempfile.gettempdir()).glob(f"resilience-demo-{demo.process.pid}-*"))
 
 
 @pytest.fixture
@@ -59,8 +67,46 @@ def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start, frame
     sick = [each["latency_seconds"]["sick"]["p50"] for each in (ours, theirs)]
     # Where threads wait, so does everyone behind them; an event loop has none to run out of.
     assert framework == "starlette" or sick[0] * 3 < sick[1]
-    assert "  8 s mended  without" in progress
+    assert (ours["orders"]["sent"] > 0, ours["orders"]["lost"]) == (True, 0)
+    assert "  8 s cut     without" in progress
     assert demo.processes() == []
+    assert left_in_files(demo) == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(not postgres.is_installed(), reason="postgresql is not installed")
+def test_no_order_is_lost_while_connections_are_cut(start: Start) -> None:
+    """All of them, four times a second; without guards that costs orders."""
+    demo = start("--json", "--baseline", "--duration", "12")
+
+    _, out, _ = demo.finish(90)
+
+    told = json.loads(out)
+    ours, theirs = told["resilience"]["orders"], told["baseline"]["orders"]
+    assert [each for each in told["problems"] if "order" in each] == []
+    assert ours["kept_in"].startswith("PostgreSQL 1")
+    assert (ours["failed"], ours["unwritten"], ours["lost"]) == (0, 0, 0)
+    assert ours["sent"] == theirs["sent"] >= 8
+    assert ours["connections_cut"] >= 3
+    assert theirs["lost"] > 0
+    assert demo.processes() == []
+
+
+@pytest.mark.timeout(120)
+def test_without_postgresql_it_locks_files_and_says_so(start: Start) -> None:
+    """Several times while customers order; without guards that costs orders, too."""
+    demo = start("--json", "--baseline", "--duration", "12", "--sqlite")
+
+    _, out, _ = demo.finish(90)
+
+    told = json.loads(out)
+    ours, theirs = told["resilience"]["orders"], told["baseline"]["orders"]
+    assert [each for each in told["problems"] if "order" in each] == []
+    assert ours["kept_in"] == "SQLite, as was asked for"
+    assert (ours["failed"], ours["unwritten"], ours["lost"]) == (0, 0, 0)
+    assert ours["connections_cut"] >= 2
+    assert theirs["lost"] > 0
+    assert left_in_files(demo) == []
 
 
 @pytest.mark.timeout(120)
@@ -92,9 +138,8 @@ def test_without_a_terminal_it_prints_a_line_a_second_and_a_summary(start: Start
     lines = out.splitlines()
     assert (status, error) == (0, "")
     assert [line.split()[0] for line in lines[1:7]] == ["1", "2", "3", "4", "5", "6"]
-    assert [line.split()[2] for line in lines[1:7]] == ["healthy"] * 2 + ["sick"] * 2 + [
-        "mended"
-    ] * 2
+    acts = ["healthy", "healthy", "sick", "sick", "mended", "cut"]
+    assert [line.split()[2] for line in lines[1:7]] == acts
     assert any(line.split()[:1] == ["requests"] and "240" in line for line in lines)
     assert "\x1b" not in out
     assert demo.processes() == []
@@ -140,7 +185,8 @@ def test_killed_hard_it_leaves_no_process(start: Start) -> None:
     """Its programs end with it, although it cannot tell them to."""
     demo = start("--duration", "60")
     demo.until(" 1 s healthy")
-    assert len(demo.left()) == 4  # the upstream, gunicorn and its two workers
+    kinds = ("-m flaky_upstream", "-m gunicorn", "-D ")  # the last is PostgreSQL's
+    assert {kind for kind in kinds for line in demo.left() if kind in line} >= {*kinds[:2]}
 
     demo.process.kill()
 

@@ -10,6 +10,7 @@ from resilience.demo.report import notes, outcome, problems, time_to_open, time_
 from resilience.demo.stage import Shop
 from resilience.demo.upstreams import Upstream
 from resilience.demo.watch import Circuits
+from tests.demo.books import book
 
 PLAN = Plan(duration=10.0, rate=20.0)
 WORKERS = ("one", "two")
@@ -65,17 +66,28 @@ def test_an_act_has_the_requests_that_were_due_in_it() -> None:
     for at, took in ((1.9, 3.0), (2.0, 0.1), (5.9, 0.2), (6.0, 0.0)):
         tally.add(sample(at, took))
 
-    assert [len(tally.due(act, PLAN)) for act in Act] == [1, 2, 1]
+    assert [len(tally.due(act, PLAN)) for act in Act] == [1, 2, 1, 0, 0]
     assert [each.at for each in tally.done(2.0, 6.0)] == [1.9, 2.0]
     assert kinds(tally.samples)[Kind.FRESH] == 4
 
 
 @pytest.mark.parametrize(
     ("at", "act"),
-    [(0, "healthy"), (1.99, "healthy"), (2, "sick"), (5.99, "sick"), (6, "mended"), (11, "mended")],
+    [
+        (0, "healthy"),
+        (1.99, "healthy"),
+        (2, "sick"),
+        (5.99, "sick"),
+        (6, "mended"),
+        (7.59, "mended"),
+        (7.6, "cut"),
+        (9.19, "cut"),
+        (9.2, "well"),
+        (11, "well"),
+    ],
 )
-def test_acts_take_a_fifth_two_fifths_and_two_fifths(at: float, act: str) -> None:
-    """Of 10 seconds: the upstream is sick from 2 to 6."""
+def test_each_act_has_its_share(at: float, act: str) -> None:
+    """Of 10 seconds: the upstream is sick from 2 to 6, and connections are cut from 7.6 to 9.2."""
     assert PLAN.act(at) == act
 
 
@@ -91,7 +103,7 @@ def test_a_shorter_run_waits_shorter() -> None:
 @pytest.fixture
 def shop() -> Shop:
     """Give a sound run: all open 0.5 s after the break, closed 1 s after the mending."""
-    made = Shop(True, "http://shop", "token", Upstream("http://upstream"))
+    made = Shop(True, "http://shop", "token", Upstream("http://upstream"), book())
     for number in range(200):
         at = number / 20
         made.tally.add(sample(at, kind=Kind.STALE if 2.0 <= at < 6.5 else Kind.FRESH))
@@ -121,7 +133,7 @@ def test_a_sound_run_has_no_problem(shop: Shop) -> None:
 
 def test_a_first_fresh_answer_may_be_what_recovery_waits_for() -> None:
     """Closed circuits alone are not an answer."""
-    shop = Shop(True, "http://shop", "token", Upstream("http://upstream"))
+    shop = Shop(True, "http://shop", "token", Upstream("http://upstream"), book())
     shop.tally.add(sample(5.0))
     shop.tally.add(sample(9.0, 0.5))
 

@@ -12,6 +12,7 @@ from resilience.demo.plan import CIRCUITS, Plan
 from resilience.demo.report import outcome
 from resilience.demo.stage import Shop
 from resilience.demo.upstreams import Upstream
+from tests.demo.books import book
 
 PLAN = Plan(duration=10.0, rate=20.0, baseline=True)
 
@@ -27,8 +28,8 @@ def drawn(what: RenderableType) -> str:
 @pytest.fixture
 def scene() -> screen.Scene:
     """Give two shops, 3 seconds into a run of 10."""
-    guarded = Shop(True, "http://shop", "t0ken", Upstream("http://upstream"))
-    bare = Shop(False, "http://bare", "t0ken", Upstream("http://other"))
+    guarded = Shop(True, "http://shop", "t0ken", Upstream("http://upstream"), book(12))
+    bare = Shop(False, "http://bare", "t0ken", Upstream("http://other"), book(14))
     for number in range(10):
         guarded.tally.add(Sample(2.1 + number / 20, 0.005, Kind.STALE, 200))
         bare.tally.add(Sample(2.1 + number / 20, 0.3, Kind.FAILED, 502))
@@ -52,6 +53,7 @@ def test_the_picture_shows_act_circuits_answers_and_times(scene: screen.Scene) -
     assert "5 ms / 5 ms" in rows["p50 / p99 of 3 s"]
     assert "300 ms / 300 ms" in rows["p50 / p99 of 3 s"]
     assert rows["calls to the sick upstream"].split()[-2:] == ["7", "1234"]
+    assert rows["connections to orders hit"].split()[-2:] == ["12", "14"]
     assert len(shown.splitlines()) <= 24
 
 
@@ -70,12 +72,15 @@ def test_the_summary_has_both_columns(scene: screen.Scene) -> None:
     outcomes = [outcome(shop, PLAN) for shop in scene.shops]
     console = Console(file=io.StringIO(), width=80)
 
-    summary.print_summary(console, PLAN, outcomes)
+    summary.print_summary(console, PLAN, scene.shops, outcomes)
 
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     rows = {line.strip().split("  ")[0]: line.split()[-2:] for line in lines[1:]}
-    assert lines[0] == "10 s at 20 requests a second; the upstream sick from 2 to 6 s"
+    assert lines[0] == (
+        "10 s at 20 requests a second; the upstream sick from 2 to 6 s; "
+        "connections cut from 7.6 to 9.2 s (PostgreSQL 15.4)"
+    )
     assert rows["5xx to users"] == ["0", "10"]
     assert rows["calls that reached the sick upstream"] == ["7", "1234"]
     assert rows["time to open all circuits"] == ["-", "-"]

@@ -25,6 +25,7 @@ import resilience_flask
 import resilience_starlette
 import starlette_shop.factory
 import starlette_shop.upstream
+import storefront.orders
 from flaky_upstream.behaviour import Behaviour, Mode
 from flaky_upstream.server import Upstream
 from resilience import System
@@ -61,7 +62,11 @@ class Shop(ABC):
 
     def __init__(self, upstream: Upstream, **config: Any) -> None:
         self.upstream = upstream
-        given = {"UPSTREAM_URL": upstream.address, "UPSTREAM_TIMEOUT": 1.0}
+        given = {
+            "UPSTREAM_URL": upstream.address,
+            "UPSTREAM_TIMEOUT": 1.0,
+            "SHOP_DATABASE": "sqlite://",
+        }
         self.app = self.factory.create_app({**given, "SHOP_HEALTH_TOKEN": TOKEN, **config})
 
     @classmethod
@@ -70,7 +75,10 @@ class Shop(ABC):
         patch.setattr("resilience.circuit", system.circuit)
         patch.setattr("resilience.fallback", system.fallback)
         patch.setattr("resilience.feature", system.feature)
+        patch.setattr("resilience.heal", system.heal)
         importlib.reload(cls.upstream_module)
+        importlib.reload(storefront.orders)
+        patch.setattr(cls.factory, "OrderBook", partial(storefront.orders.OrderBook, system=system))
 
     @abstractmethod
     def ask(
@@ -139,7 +147,10 @@ class FlaskShop(Shop):
     ) -> Any:
         """Return the answer to a request."""
         client = self.app.test_client()
-        return client.open(path, method=method, headers=headers, data=form or content)
+        # Read to its end and closed, as a server does: else a request is never over.
+        return client.open(
+            path, method=method, headers=headers, data=form or content, buffered=True
+        )
 
     @contextmanager
     def served(self) -> Iterator[str]:
@@ -155,6 +166,7 @@ class FlaskShop(Shop):
     def close(self) -> None:
         """Let the connections go, and switch guards on again."""
         self.app.extensions[flask_shop.upstream.CLIENT].close()
+        self.app.extensions[flask_shop.pages.ORDERS].close()
         if flask_shop.factory.BASELINE in self.app.extensions:
             self.app.extensions[flask_shop.factory.BASELINE].close()
         reset()

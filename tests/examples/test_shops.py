@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import storefront.orders
 from flaky_upstream.behaviour import Behaviour, Mode
 from flaky_upstream.catalogue import PRICES, recommendations
 from flaky_upstream.server import Upstream
@@ -64,6 +65,7 @@ def own(kind: type[Shop], monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         kind.rewire(patch, manual)
         yield manual
     importlib.reload(kind.upstream_module)
+    importlib.reload(storefront.orders)
 
 
 def advance(own: System, seconds: float) -> None:
@@ -102,7 +104,7 @@ def test_the_api_tells_the_same(shop: Shop) -> None:
 
 def test_an_order_is_paid(shop: Shop) -> None:
     """By the shop's price; 201 as JSON for programs, as a page for people."""
-    answer, page = shop.buy("mug"), shop.buy("mug", accept=BROWSER)
+    answer, page = shop.buy("mug"), shop.buy("mug", order="8-mug", accept=BROWSER)
 
     assert (201, {"order": "7-mug", "sku": "mug", "cents": PRICES["mug"]}) == (
         answer.status_code,
@@ -351,6 +353,8 @@ def test_a_name_in_a_page_is_no_markup(shop: Shop) -> None:
         ({"UPSTREAM_URL": "http://x", "UPSTREAM_TIMEOUT": "soon"}, "seconds, 0.01 to 60"),
         ({"UPSTREAM_URL": "http://x", "UPSTREAM_TIMEOUT": "nan"}, "seconds, 0.01 to 60"),
         ({"UPSTREAM_URL": "http://x", "UPSTREAM_TIMEOUT": 0}, "seconds, 0.01 to 60"),
+        ({"UPSTREAM_URL": "http://x", "SHOP_DATABASE": "orders.db"}, "give such as sqlite:///"),
+        ({"UPSTREAM_URL": "http://x", "SHOP_DATABASE": "oracle7://x"}, "SHOP_DATABASE cannot"),
     ],
 )
 def test_it_refuses_to_start_without_what_it_needs(

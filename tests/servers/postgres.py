@@ -1,7 +1,5 @@
 """A real PostgreSQL server for tests; Debian's own cluster, if it runs, is left alone."""
 
-import os
-import pwd
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -10,15 +8,13 @@ from typing import Any
 
 import psycopg
 
-from tests.servers.process import LOOPBACK, Server, ServerFailedError, found
+from resilience.demo import postgres
+from resilience.demo.postgres import USER
+from tests.servers.process import LOOPBACK, Server, ServerFailedError
 
 MISSING = "postgresql is not installed"
-USER = "resilience"
 DATABASE = "postgres"
-_BINARIES = "/usr/lib/postgresql/*/bin"
-# Nothing here outlives the tests: not one write has to be safe from a power cut.
-_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60",
-             "unix_socket_directories=", "shared_buffers=16MB")  # fmt: skip
+
 _CLIENTS = (
     "FROM pg_stat_activity WHERE backend_type = 'client backend' "
     "AND pid <> pg_backend_pid() AND datname = coalesce(%s, datname)"
@@ -32,19 +28,17 @@ class PostgresServer(Server):
     last_resort = signal.SIGQUIT  # "immediate"; its own processes end with it
 
     def __init__(self) -> None:
-        super().__init__("postgresql", _unprivileged())
+        super().__init__("postgresql", postgres.account())
 
     @staticmethod
     def is_installed() -> bool:
-        """Tell whether there is one to start, and somebody it may run as."""
-        return _program("postgres") is not None and _program("initdb") is not None
+        """Tell whether there is one to start."""
+        return postgres.is_installed()
 
     def command(self) -> Sequence[str]:
         """Return the command that serves."""
-        program = _program("postgres")
-        assert program is not None, MISSING
-        settings = [each for setting in _SETTINGS for each in ("-c", setting)]
-        return [program, "-D", str(self._files), "-h", LOOPBACK, "-p", str(self.port), *settings]
+        where = (f"listen_addresses={LOOPBACK}", f"port={self.port}", "unix_socket_directories=")
+        return postgres.serving(self._files, *where)
 
     def start(self) -> None:
         """Start it, the first time with a new, empty cluster."""
@@ -126,11 +120,8 @@ class PostgresServer(Server):
         return self.directory / "cluster"
 
     def _make_cluster(self) -> None:
-        program = _program("initdb")
-        assert program is not None, MISSING
-        options = ("--auth=trust", f"--username={USER}", "--no-sync", "--locale=C", "-E", "UTF8")
         ran = subprocess.run(
-            [program, "-D", str(self._files), *options],
+            postgres.making(self._files),
             cwd=self.directory,
             user=self.user,
             capture_output=True,
@@ -139,15 +130,3 @@ class PostgresServer(Server):
         )
         if ran.returncode != 0:
             raise ServerFailedError(f"initdb failed: {ran.stderr}")
-
-
-def _program(name: str) -> str | None:
-    return found(name, _BINARIES)
-
-
-def _unprivileged() -> str | None:
-    """Return whom PostgreSQL may run as: it refuses to be root's."""
-    if os.geteuid() != 0:
-        return None
-    known = {each.pw_name for each in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"

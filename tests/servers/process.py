@@ -181,26 +181,6 @@ def free_port() -> int:
         return port
 
 
-def found(command: str, *patterns: str) -> str | None:
-    """Return the path of a program: in the newest directory that matches, else on PATH.
-
-    Args:
-        command: the program's name.
-        patterns: globs of directories that are not on PATH, such as "/usr/lib/postgresql/*/bin".
-    """
-    beside = [each for pattern in patterns for each in Path("/").glob(pattern.lstrip("/"))]
-    for directory in sorted(beside, key=_version, reverse=True):
-        if os.access(directory / command, os.X_OK):
-            return str(directory / command)
-    return shutil.which(command)
-
-
-def _version(directory: Path) -> float:
-    with suppress(ValueError):
-        return float(directory.parent.name)
-    return 0.0
-
-
 def _end_with(parent: int, number: signal.Signals) -> None:
     """Ask Linux for a signal when the tests die, however they die (`man 2 PR_SET_PDEATHSIG`)."""
     if sys.platform != "linux":

@@ -1,5 +1,6 @@
 """A real Redis server for tests."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.servers.process import LOOPBACK, Server, found
+from tests.servers.process import LOOPBACK, Server
 
 MISSING = "redis-server is not installed"
 _FIXED = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
@@ -28,7 +29,7 @@ class RedisServer(Server):
     @staticmethod
     def is_installed() -> bool:
         """Tell whether there is one to start."""
-        return found("redis-server") is not None
+        return shutil.which("redis-server") is not None
 
     @property
     def url(self) -> str:
@@ -37,7 +38,7 @@ class RedisServer(Server):
 
     def command(self) -> Sequence[str]:
         """Return the command that serves."""
-        program = found("redis-server")
+        program = shutil.which("redis-server")
         assert program is not None, MISSING
         where = ("--port", str(self.port), "--bind", LOOPBACK)
         return [program, *where, *_FIXED, *self._options]

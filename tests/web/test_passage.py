@@ -10,7 +10,7 @@ import pytest
 from resilience import System, remaining
 from resilience.core import degraded
 from resilience.settings import WebSettings
-from resilience.testing import ManualClock
+from resilience.testing import ManualClock, inactive
 from resilience.web.passage import Outcome, Passage
 
 
@@ -164,3 +164,14 @@ def test_our_own_endpoints_are_no_traffic(system: System) -> None:
     Passage(system, WebSettings(endpoints=False), {}, "/health", "GET").finish(503, failed=False)
 
     assert system.traffic.totals().failed == 1
+
+
+def test_a_system_that_is_switched_off_turns_nobody_away(system: System) -> None:
+    """`resilience.testing.inactive` and a baseline to compare with have no guards at all."""
+    system.degradation.degrade("emergency", "a test of it")
+    passage = passage_of(system)
+    assert passage.pressed()
+
+    with inactive(system):
+        assert not passage.pressed()
+        passage.admit()
