@@ -77,7 +77,7 @@ def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start, frame
 @pytest.mark.skipif(not postgres.is_installed(), reason="postgresql is not installed")
 def test_no_order_is_lost_while_connections_are_cut(start: Start) -> None:
     """All of them, four times a second; without guards that costs orders."""
-    demo = start("--json", "--baseline", "--duration", "12")
+    demo = start("--acts", "outage", "--json", "--baseline", "--duration", "12")
 
     _, out, _ = demo.finish(90)
 
@@ -95,7 +95,7 @@ def test_no_order_is_lost_while_connections_are_cut(start: Start) -> None:
 @pytest.mark.timeout(120)
 def test_without_postgresql_it_locks_files_and_says_so(start: Start) -> None:
     """Several times while customers order; without guards that costs orders, too."""
-    demo = start("--json", "--baseline", "--duration", "12", "--sqlite")
+    demo = start("--acts", "outage", "--json", "--baseline", "--duration", "12", "--sqlite")
 
     _, out, _ = demo.finish(90)
 
