@@ -140,9 +140,10 @@ class PostgreSQL:
 
     def _create(self, shop: str) -> None:
         import psycopg
+        from psycopg.sql import SQL, Identifier
 
         with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{shop}"')
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(shop)))
 
     def _cut(self, shop: str) -> int:
         import psycopg
