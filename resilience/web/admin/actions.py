@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience import signals
-from resilience.core.checks import number, text
+from resilience.core.checks import number
 from resilience.core.names import did_you_mean
 from resilience.degradation.levels import as_level
 from resilience.errors import ConfigurationError
@@ -17,7 +17,7 @@ Order = Mapping[str, Any]
 
 NAME, REASON, FOR, LEVEL, PERCENT = "name", "reason", "for", "level", "percent"
 LONGEST_FOR = 30 * 86_400.0
-LONGEST_REASON = 200
+LONGEST = 200
 
 
 class UnknownTargetError(LookupError):
@@ -84,7 +84,14 @@ def _checked(order: Order, action: Action) -> dict[str, Any]:
 def _reason(given: Any) -> str:
     if given is None or given == "":
         raise ConfigurationError("reason is missing: say why, in 1 to 200 characters")
-    return text(REASON, given, longest=LONGEST_REASON)
+    said = _name(REASON, given)
+    return "".join(each if each.isprintable() else "?" for each in said)
+
+
+def _name(field: str, value: Any) -> str:
+    if isinstance(value, str) and 0 < len(value) <= LONGEST:
+        return value
+    raise ConfigurationError(f"{field}={value!r}: give a text of 1 to {LONGEST} characters")
 
 
 def _seconds(field: str, value: Any) -> float:
@@ -96,7 +103,7 @@ def _percent(field: str, value: Any) -> float:
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
-    NAME: text,
+    NAME: _name,
     FOR: _seconds,
     LEVEL: lambda field, value: str(as_level(field, value)),
     PERCENT: _percent,

@@ -32,6 +32,8 @@ ASSETS = f"{ROOT}/assets/"
 LARGEST = 10_000
 """Bytes of a request's body; a larger one is refused."""
 
+LARGEST_ID = 10**15
+
 _METHODS = {ACTIONS: ("POST",)}
 _READING = ("GET", "HEAD")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -153,7 +155,8 @@ def after_of(request: Request) -> int | None:
     """Return the id of the last event a client has seen; None: it gave none that can be."""
     given = parse_qs(request.query, keep_blank_values=True).get("after")
     text = given[0] if given else request.headers.get("last-event-id", "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else LARGEST_ID + 1
+    return number if number <= LARGEST_ID else None
 
 
 def _act(system: System, request: Request, actor: str) -> Answer:

@@ -8,7 +8,7 @@ from resilience.web.admin.actions import ACTIONS, FOR, LEVEL, LONGEST_FOR, NAME,
 
 _FIELDS: dict[str, dict[str, Any]] = {
     NAME: {"type": "string", "minLength": 1, "maxLength": 200},
-    FOR: {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_FOR},
+    FOR: {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST_FOR},
     LEVEL: {"enum": ["normal", "reduced", "minimal", "emergency"]},
     PERCENT: {"type": "number", "minimum": 0, "maximum": 100},
 }
@@ -30,8 +30,6 @@ def document(root: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "resilience", "version": "1"},
         "servers": [{"url": f"{root}/resilience"}],
-        "security": [{"bearer": []}],
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
         "paths": {
             "/api/state": {"get": _read("state", "Everything at one moment.")},
             "/api/events": {
