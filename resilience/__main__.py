@@ -14,9 +14,13 @@ def main() -> None:
         print(f"resilience needs click: pip install 'resilience-web[{extra}]'", file=sys.stderr)
         sys.exit(2)
     from resilience.cli import root
+    from resilience.commands.journal import journal
+    from resilience.commands.report import report
+    from resilience.commands.tune import tune
     from resilience.demo.command import demo
 
-    root.add_command(demo)
+    for command in (demo, journal, report, tune):
+        root.add_command(command)
     root(prog_name="resilience")
 
 

@@ -58,7 +58,8 @@ def _recovery(event: Event) -> Iterator[Row]:
 
 
 def _level(event: Event) -> Iterator[Row]:
-    yield _happened(_DEGRADATION, event, {"until": _end(event)})
+    over = {"until": _end(event), "previous": event.data.get("before")}
+    yield _happened(_DEGRADATION, event, over)
 
 
 def _feature(event: Event) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""What the `resilience` command can do, besides the demo."""

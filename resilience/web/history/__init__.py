@@ -1,0 +1,1 @@
+"""History as pages: incidents, their timelines, and charts."""
