@@ -49,6 +49,8 @@ class WebSettings(Section):
         longest_wait: seconds, > 0; while requests queue up, those that have waited longer are
             turned away, sheddable ones at half of it.
         most_concurrent: requests of a process at once, >= 1, whatever their latency.
+        request_start_header: believe a proxy's `X-Request-Start`, within bounds, on how long a
+            request has waited.
     """
 
     TITLE: ClassVar[str] = "web"
@@ -65,6 +67,7 @@ class WebSettings(Section):
         "shed_normal_at": one_of(*SHED_AT),
         "longest_wait": seconds,
         "most_concurrent": whole,
+        "request_start_header": flag,
     }
 
     endpoints: bool = True
@@ -79,6 +82,7 @@ class WebSettings(Section):
     shed_normal_at: str = "never"
     longest_wait: float = 0.5
     most_concurrent: int = 1000
+    request_start_header: bool = True
 
 
 SECTIONS: dict[str, type[Section]] = {

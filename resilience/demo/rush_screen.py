@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +22,7 @@ from resilience.demo.rush import (
     percent,
     phase_at,
 )
-from resilience.demo.screen import FRAME, milliseconds
+from resilience.demo.screen import milliseconds, shown
 
 _BAR = 30  # characters
 _WIDTH = 78  # of the whole view
@@ -60,10 +59,7 @@ class Scene:
 
 async def live(scene: Scene, console: Console) -> None:
     """Show a picture of the scene until cancelled."""
-    with Live(console=console, auto_refresh=False, transient=True) as view:
-        while True:
-            view.update(picture(scene), refresh=True)
-            await asyncio.sleep(FRAME)
+    await shown(lambda: picture(scene), console)
 
 
 async def lines(scene: Scene, stream: TextIO) -> None:

@@ -61,9 +61,14 @@ class Scene:
 
 async def live(scene: Scene, console: Console) -> None:
     """Show a picture of the scene until cancelled."""
+    await shown(lambda: picture(scene), console)
+
+
+async def shown(draw: Callable[[], RenderableType], console: Console) -> None:
+    """Show what `draw()` gives, several times a second, until cancelled."""
     with Live(console=console, auto_refresh=False, transient=True) as view:
         while True:
-            view.update(picture(scene), refresh=True)
+            view.update(draw(), refresh=True)
             await asyncio.sleep(FRAME)
 
 

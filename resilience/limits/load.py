@@ -28,7 +28,7 @@ class Criticality(IntEnum):
 class Load:
     """What the requests of a process say of its load.
 
-    Nothing here is asked of the system's lock but what traffic counts anyway.
+    It takes no lock that counting the traffic does not take anyway.
 
     Args:
         runtime: its system's clock and background engine.

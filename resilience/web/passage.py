@@ -234,7 +234,7 @@ class Passage:
 
     def _take_up(self, connection: Any) -> None:
         load = self.system.load
-        header = self.headers.get(REQUEST_START)
+        header = self.headers.get(REQUEST_START) if self.web.request_start_header else None
         if header or load.asks(self._started):
             stamp = stamped(header) if header else None
             self.waited = load.waited(stamp, since_received(connection))

@@ -148,3 +148,15 @@ def test_the_callers_time_has_run_while_the_request_waited(shop: Shop) -> None:
 
     assert ask("/left", headers=waited).body == b"3.0"
     assert ask("/left", headers=late).body == b"0.001"
+
+
+def test_a_header_that_nobody_sets_need_not_be_believed(shop: Shop) -> None:
+    """Where there is no proxy it is what clients make up."""
+    _, ask = set_up(shop, request_start_header=False)
+    now = shop.clock.time()
+
+    ask("/left", headers={"X-Request-Start": f"t={now:.3f}"})
+    reply = ask("/left", headers={"X-Request-Timeout": "5", "X-Request-Start": f"t={now - 2:.3f}"})
+
+    assert reply.body == b"5.0"
+    assert shop.system.traffic.totals().timed == 0
