@@ -49,8 +49,6 @@ def refusing(scope: Scope, error: Exception) -> App:
         return refusal
     handlers = dict(app.exception_handlers)
     register(handlers)
-    for catch_all in (500, Exception):  # these are for what nobody else has answered
-        handlers.pop(catch_all, None)
     refusal = ExceptionMiddleware(refusal, handlers)
     for layer in app.user_middleware:
         if layer.cls is CORSMiddleware:

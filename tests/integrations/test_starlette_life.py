@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -90,7 +90,7 @@ def test_it_may_start_again(real: System) -> None:
 
 
 def test_without_a_lifespan_the_first_request_starts_a_thread(real: System) -> None:
-    """Of any kind, websockets too; the first of a later lifespan takes over from it."""
+    """A later lifespan's task takes over from it."""
     app = Starlette(routes=[telling(real)])
     Resilience(app, system=real)
     assert real.runtime.engine.running is None
@@ -99,6 +99,22 @@ def test_without_a_lifespan_the_first_request_starts_a_thread(real: System) -> N
 
     with TestClient(app) as client:
         assert client.get("/engine").json()["running"] == "task"
+
+
+def test_a_websocket_starts_it_too(real: System) -> None:
+    """An app may serve nothing else."""
+    app = FastAPI()
+
+    @app.websocket("/")
+    async def tell(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(str(real.runtime.engine.running))
+        await socket.close()
+
+    Resilience(app, system=real)
+
+    with TestClient(app).websocket_connect("/") as socket:
+        assert socket.receive_text() == "thread"
 
 
 def test_the_apps_own_lifespan_is_inside(real: System) -> None:
