@@ -72,6 +72,70 @@ def test_timeout_takes_seconds_and_a_name() -> None:
     assert defaults(resilience.timeout) == {"name": None}
 
 
+def test_a_healer_takes_what_was_promised() -> None:
+    """By these names."""
+    healer = System().healer
+
+    assert list(inspect.signature(healer.failed).parameters)[:4] == [
+        "component",
+        "name",
+        "error",
+        "severity",
+    ]
+    assert defaults(healer.run)["category"] is None
+    assert defaults(healer.run)["severity"] == "medium"
+    for method in ("run_async", "statistics", "history", "clear_history", "action"):
+        assert callable(getattr(healer, method))
+
+
+def test_health_takes_what_was_promised() -> None:
+    """By these names."""
+    health = System().health
+
+    @health.check(
+        "postgres", component="database", criticality="critical", interval=5.0, timeout=1.0
+    )
+    def check() -> None:
+        """Look."""
+
+    assert check() is None
+    for method in ("report", "history", "clear_history"):
+        assert callable(getattr(health, method))
+
+
+def test_degradation_takes_what_was_promised() -> None:
+    """By these names and defaults."""
+    degradation = System().degradation
+    parameters = inspect.signature(degradation.degrade).parameters
+
+    assert list(parameters) == ["level", "reason", "trigger", "actor", "for_"]
+    assert defaults(degradation.degrade) == {"trigger": "manual", "actor": None, "for_": None}
+    assert degradation.state().level == degradation.level == "normal"
+    assert degradation.enabled("whatever") is True
+    assert degradation.capability("whatever") == 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "promised"),
+    [
+        (
+            "Feature",
+            {
+                "enabled": True,
+                "priority": 50,
+                "off_at": None,
+                "rollout": 100,
+                "key": None,
+            },
+        ),
+        ("Rule", {"features": (), "for_": 5.0, "clear": None, "clear_for": 60.0}),
+    ],
+)
+def test_records_have_their_defaults(kind: str, promised: dict[str, Any]) -> None:
+    """Those that were promised among them."""
+    assert promised.items() <= defaults(getattr(resilience, kind)).items()
+
+
 def test_layers_run_in_one_order() -> None:
     """Outermost first."""
     assert " → ".join(ORDER) == (
@@ -109,12 +173,24 @@ def test_every_public_name_is_there() -> None:
     assert set(resilience.__all__) <= set(dir(resilience))
 
 
-SIGNALS = (
-    "circuit_opened circuit_half_opened circuit_closed circuit_forced call_rejected "
-    "retry_scheduled fallback_used failure_detected recovery_started recovery_succeeded "
-    "recovery_failed escalated health_changed degradation_changed feature_changed chaos_started "
-    "chaos_finished operator_acted fleet_changed"
-).split()
+SIGNALS = [
+    "circuit_opened",
+    "circuit_half_opened",
+    "circuit_closed",
+    "circuit_forced",
+    "call_rejected",
+    "retry_scheduled",
+    "fallback_used",
+    "failure_detected",
+    "recovery_started",
+    "recovery_succeeded",
+    "recovery_failed",
+    "escalated",
+    "health_changed",
+    "degradation_changed",
+    "feature_changed",
+    "operator_acted",
+]
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -131,8 +207,8 @@ def test_testing_has_what_tests_need(name: str) -> None:
     assert callable(getattr(testing, name))
 
 
-PARTS = "circuits health healer degradation chaos journal fleet".split()
-METHODS = "start stop on_event configure tick".split()
+PARTS = ["circuits", "health", "healer", "degradation", "journal"]
+METHODS = ["start", "stop", "on_event", "configure", "tick"]
 
 
 @pytest.mark.parametrize("name", PARTS + METHODS)
