@@ -17,7 +17,8 @@ from resilience import ConfigurationError, OverloadedError
 from resilience.web import endpoints
 from resilience.web.passage import READ, Passage
 from resilience.web.problems import ANSWERED, answer_to
-from resilience_django.state import SETTING, State, current, response_of
+from resilience_django.serving import response_of
+from resilience_django.state import SETTING, State, current
 
 PATH = "resilience_django.middleware.ResilienceMiddleware"
 

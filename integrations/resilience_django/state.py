@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings as project
 from django.core.signals import setting_changed
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from resilience import ConfigurationError, Settings, System
@@ -17,7 +18,6 @@ from resilience import system as default_system
 from resilience.core.checks import mapping
 from resilience.settings import WebSettings
 from resilience.web.actors import actor_of
-from resilience.web.answers import Answer
 
 SETTING = "RESILIENCE"
 OWN = ("authorize", "system")
@@ -34,11 +34,13 @@ class State:
         system: whose guards it uses.
         web: its web settings.
         authorize: tells who may see details.
+        is_open: `authorize` is the project's own, so that the dashboard stands at `/resilience/`.
     """
 
     system: System
     web: WebSettings
     authorize: Authorize
+    is_open: bool = False
 
     def actor(self, request: HttpRequest) -> object | None:
         """Return who sends the request and may see details, or None."""
@@ -67,23 +69,16 @@ def current() -> State:
     return _made[1]
 
 
-def response_of(answer: Answer) -> HttpResponse:
-    """Return an answer as a Django response."""
-    return HttpResponse(
-        answer.body,
-        status=answer.status,
-        content_type=answer.content_type,
-        headers=dict(answer.headers),
-    )
-
-
 def _state_of(given: Mapping[str, Any]) -> State:
     system = _object("system", given.get("system", default_system), System)
     authorize = _object("authorize", given.get("authorize", staff))
     tree = {name: value for name, value in given.items() if name not in OWN}
     found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
     system.configure(found, source="django settings")
-    return State(system, found.web, authorize)
+    is_open = "authorize" in given
+    if is_open or apps.is_installed("django.contrib.admin"):
+        system.recent  # noqa: B018 - from now on it is kept
+    return State(system, found.web, authorize, is_open)
 
 
 def _object(name: str, given: Any, kind: type | None = None) -> Any:

@@ -6,7 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from resilience.web import endpoints
-from resilience_django.state import current, response_of
+from resilience.web.admin import api
+from resilience_django.serving import asked_of, response_of
+from resilience_django.state import current
 
 app_name = "resilience"
 
@@ -27,7 +29,21 @@ def _serve(request: HttpRequest, *, endpoint: str) -> HttpResponse:
     return response_of(answer)
 
 
-_serve.csrf_exempt = True  # type: ignore[attr-defined]  # other methods are refused by themselves
+def _operate(request: HttpRequest, rest: str | None = None) -> HttpResponse:
+    """Serve the dashboard and its API to whom the project's own `authorize` names.
+
+    Without one there is nothing here: the staff have the admin's, with its permissions.
+    """
+    state = current()
+    path = api.ROOT if rest is None else api.HOME + rest
+    actor = state.actor(request) if state.is_open else None
+    return response_of(api.answer(state.system, asked_of(request, path), actor))
+
+
+# Other methods are refused by themselves; the dashboard looks where a request comes from.
+_serve.csrf_exempt = _operate.csrf_exempt = True  # type: ignore[attr-defined]
+
+_HOME = api.HOME.removeprefix("/")
 
 urlpatterns = [
     path(endpoint.removeprefix("/"), _serve, {"endpoint": endpoint}, name=name)
@@ -37,4 +53,8 @@ urlpatterns = [
         ("ready", endpoints.READY),
         ("degradation", endpoints.DEGRADATION),
     )
+] + [
+    path(api.ROOT.removeprefix("/"), _operate),
+    path(_HOME, _operate, {"rest": ""}, name="admin"),
+    path(f"{_HOME}<path:rest>", _operate),
 ]

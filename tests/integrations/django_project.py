@@ -1,5 +1,10 @@
 """One Django project for all tests of this process: Django has one set of settings."""
 
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
 import django
 from django.conf import settings
 
@@ -8,9 +13,17 @@ def set_up() -> None:
     """Configure Django, once."""
     if settings.configured:
         return
+    folder = tempfile.mkdtemp()  # a file, which threads of a server can share
+    atexit.register(shutil.rmtree, folder)
     settings.configure(
         ALLOWED_HOSTS=["testserver", "localhost", "127.0.0.1"],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        DATABASES={
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": Path(folder) / "tests.sqlite3",
+                "OPTIONS": {"timeout": 30},
+            }
+        },
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         INSTALLED_APPS=[
             "django.contrib.admin",

@@ -17,7 +17,7 @@ from resilience.web.admin.access import is_meant
 from resilience.web.admin.actions import UnknownTargetError, perform
 from resilience.web.admin.board import board, event_of
 from resilience.web.admin.openapi import document
-from resilience.web.admin.page import POLICY, fragment, page
+from resilience.web.admin.page import ALONE, POLICY, Frame, fragment, page
 from resilience.web.answers import NEVER_KEPT, Answer, json_answer
 
 HOME = endpoints.ADMIN
@@ -55,6 +55,7 @@ class Request:
         root: the path that the app itself is below; "" for none.
         live: how the page is kept fresh: `STREAMED`, or `POLLED` where a stream would hold one
             of few threads.
+        frame: what the framework adds to the page, and whether `actor` may order anything.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Request:
     body: bytes = b""
     root: str = ""
     live: str = POLLED
+    frame: Frame = ALONE
 
 
 HEADERS = ("accept", "content-type", "host", "last-event-id", "origin", "sec-fetch-site")
@@ -87,6 +89,8 @@ def answer(system: System, request: Request, actor: object | None) -> Answer:
     allowed = _METHODS.get(request.path, _READING)
     if request.method not in allowed:
         return problem(405, "Method Not Allowed", headers={"Allow": ", ".join(allowed)})
+    if request.path == ACTIONS and not request.frame.may_operate:
+        return problem(403, "Forbidden", "You may look, but not order anything.")
     if request.path == ACTIONS:
         return _act(system, request, name_of(actor))
     if request.path.startswith(ASSETS):
@@ -136,7 +140,8 @@ def problem(
 def _page(system: System, request: Request, actor: str) -> Answer:
     told = board(system)
     part = parse_qs(request.query).get("part") == ["board"]
-    text = str(fragment(told)) if part else page(told, actor, request.live)
+    frame = request.frame
+    text = str(fragment(told, frame)) if part else page(told, actor, request.live, frame)
     headers = {**NEVER_KEPT, "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
     headers["X-Resilience-Last"] = str(told["last"])
     return Answer(200, "text/html; charset=utf-8", text.encode("utf-8", "replace"), headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from resilience.recent import LISTED
@@ -29,14 +31,34 @@ POLICY = (
 """The page's Content-Security-Policy: nothing inline, nothing from elsewhere."""
 
 
-def page(told: Payload, actor: str, live: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a framework adds to the page.
+
+    Args:
+        csrf: name and value of the header that has to come with each order; None: none has to.
+        parent: name and address of the page that this one belongs to; None: it stands alone.
+        may_operate: False: its reader only reads, and there are no buttons.
+    """
+
+    csrf: tuple[str, str] | None = None
+    parent: tuple[str, str] | None = None
+    may_operate: bool = True
+
+
+ALONE = Frame()
+
+
+def page(told: Payload, actor: str, live: str, frame: Frame = ALONE) -> str:
     """Return the whole page.
 
     Args:
         told: what `board` told.
         actor: who looks at it.
         live: "stream" where the server can push, else "poll".
+        frame: what the framework adds.
     """
+    csrf_header, csrf_token = frame.csrf or (None, None)
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -53,26 +75,37 @@ def page(told: Payload, actor: str, live: str) -> str:
         element(
             "header",
             element("h1", "Resilience"),
+            _way_up(frame),
             element("p", f"signed in as {actor}", class_="quiet"),
             element("p", "", id="live", role="status", class_="quiet"),
         ),
-        element("main", fragment(told), id="board"),
+        element("main", fragment(told, frame), id="board"),
         _dialog(),
         element("p", "", id="said", class_="hidden", aria_live="polite"),
         data_live=live,
         data_events=" ".join(sorted(LISTED)),
         data_last=told["last"],
+        data_csrf_header=csrf_header,
+        data_csrf_token=csrf_token,
     )
     return "<!doctype html>\n" + element("html", head, body, lang="en")
 
 
-def fragment(told: Payload) -> Markup:
+def _way_up(frame: Frame) -> Content:
+    if frame.parent is None:
+        return None
+    name, address = frame.parent
+    return element("p", element("a", name, href=address), class_="quiet")
+
+
+def fragment(told: Payload, frame: Frame = ALONE) -> Markup:
     """Return what changes: everything between header and footer."""
+    may_operate = frame.may_operate
     return joined(
-        _overview(told),
-        _section("Circuits", "circuits", _circuits(told)),
+        _overview(told, may_operate),
+        _section("Circuits", "circuits", _circuits(told, may_operate)),
         _section("Components", "components", _components(told)),
-        _section("Features", "features", _features(told)),
+        _section("Features", "features", _features(told, may_operate)),
         _section("Bulkheads", "bulkheads", _bulkheads(told)) if told["bulkheads"] else None,
         _section("Recoveries", "recoveries", _recoveries(told)),
         _section("What happened", "events", _events(told)),
@@ -84,7 +117,7 @@ def _section(title: str, key: str, content: Content) -> Markup:
     return element("section", heading, content, id=key, aria_labelledby=f"{key}-title")
 
 
-def _overview(told: Payload) -> Markup:
+def _overview(told: Payload, may_operate: bool) -> Markup:
     health, level = told["health"], told["level"]
     refusing = sum(each["state"] in ("open", "forced_open") for each in told["circuits"])
     tiles = (
@@ -107,12 +140,20 @@ def _overview(told: Payload) -> Markup:
         "section",
         element("h2", "Overview", class_="hidden"),
         element("div", shown, class_="tiles"),
-        _level_buttons(level),
+        _level(level, may_operate),
         id="overview",
     )
 
 
-def _level_buttons(level: Payload) -> Markup:
+def _level(level: Payload, may_operate: bool) -> Markup:
+    who = f"by {level['actor']}" if level["actor"] else level["trigger"] or ""
+    until = joined(" until ", moment(level["ends"])) if level["ends"] else None
+    note = element("p", "Level set ", who, until, class_="quiet") if who else None
+    buttons = element("div", _level_buttons(level), class_="actions") if may_operate else None
+    return element("div", buttons, note, class_="level")
+
+
+def _level_buttons(level: Payload) -> list[Content]:
     others = [each for each in LEVELS if each != level["level"]]
     buttons: list[Content] = [
         element(
@@ -127,13 +168,19 @@ def _level_buttons(level: Payload) -> Markup:
     ]
     if level["level"] != "normal" or level["ends"]:
         buttons.append(button("Recover", "level.recover"))
-    who = f"by {level['actor']}" if level["actor"] else level["trigger"] or ""
-    until = joined(" until ", moment(level["ends"])) if level["ends"] else None
-    note = element("p", "Level set ", who, until, class_="quiet") if who else None
-    return element("div", element("div", buttons, class_="actions"), note, class_="level")
+    return buttons
 
 
-def _circuits(told: Payload) -> Content:
+def _with_orders(
+    caption: str, heads: Sequence[str], rows: Sequence[Sequence[Content]], may_operate: bool
+) -> Markup:
+    """Return a table whose last column is only for those who may order something."""
+    if may_operate:
+        return table(caption, heads, rows)
+    return table(caption, heads[:-1], [row[:-1] for row in rows])
+
+
+def _circuits(told: Payload, may_operate: bool) -> Content:
     circuits = told["circuits"]
     if not circuits:
         return element("p", "No circuit yet: decorate a call with @circuit.", class_="quiet")
@@ -141,7 +188,8 @@ def _circuits(told: Payload) -> Content:
     rows = [_circuit(each) for each in circuits]
     rest = told["circuits_total"] - len(circuits)
     more = element("p", f"and {rest} more, all better than these", class_="quiet")
-    return joined(table("Circuits, worst first", heads, rows), more if rest > 0 else None)
+    shown = _with_orders("Circuits, worst first", heads, rows, may_operate)
+    return joined(shown, more if rest > 0 else None)
 
 
 def _circuit(circuit: Payload) -> tuple[Content, ...]:
@@ -195,7 +243,7 @@ def _components(told: Payload) -> Content:
     return table("Health by component", heads, rows)
 
 
-def _features(told: Payload) -> Content:
+def _features(told: Payload, may_operate: bool) -> Content:
     if not told["features"]:
         return element("p", "No feature yet: decorate one with @feature.", class_="quiet")
     heads = ("Feature", "State", "Capability", "Rollout", "Why", "Orders")
@@ -210,7 +258,7 @@ def _features(told: Payload) -> Content:
         )
         for each in told["features"]
     ]
-    return table("Features", heads, rows)
+    return _with_orders("Features", heads, rows, may_operate)
 
 
 def _word(feature: Payload) -> str:

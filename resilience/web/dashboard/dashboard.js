@@ -19,6 +19,7 @@ async function refresh() {
   asked = 0;
   try {
     const response = await fetch("./?part=board", { headers: { Accept: "text/html" } });
+    if (response.redirected) throw new Error("signed out");
     if (!response.ok) throw new Error(`${response.status}`);
     show(await response.text());
     last = Number(response.headers.get("X-Resilience-Last")) || last;

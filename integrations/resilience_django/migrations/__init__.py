@@ -1,0 +1,1 @@
+"""Migrations; those of models without a table only make permissions."""
