@@ -19,6 +19,7 @@ from django.urls import resolve  # noqa: E402
 
 from resilience import Event, Feature, System, signals  # noqa: E402
 from resilience.limits.load import Criticality  # noqa: E402
+from resilience.web.actors import bearer  # noqa: E402
 from resilience.web.admin import api  # noqa: E402
 from resilience.web.criticality import criticality_of  # noqa: E402
 from tests.integrations.django_admin import LIVE_VIEW, client_of, people, project  # noqa: E402
@@ -246,3 +247,35 @@ def test_who_repairs_is_not_turned_away() -> None:
     found = {criticality_of(resolve(each).func) for each in (LIVE_VIEW, ACTIONS)}
 
     assert found == {Criticality.CRITICAL}
+
+
+# -- outside the admin ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["nobody", "viewer", "root"])
+def test_the_staff_have_only_the_admins(name: str) -> None:
+    """Its permissions would be worth nothing otherwise."""
+    for part in ("", "api/state", "api/actions"):
+        assert client_of(name).get(f"/resilience/{part}").status_code == 404
+
+
+def test_programs_operate_by_the_projects_own_authorize(system: System) -> None:
+    """By token, as everywhere; Django's CSRF token is for sessions."""
+    client = client_of("nobody", enforce_csrf_checks=True)
+    order = json.dumps({"action": "circuit.force_open", "name": "payments", "reason": "why"})
+    path, token = "/resilience/api/actions", {"Authorization": "Bearer a token of the tests"}
+    with project(
+        system,
+        RESILIENCE={"system": system, "authorize": bearer({"ops": "a token of the tests"})},
+    ):
+        statuses = [
+            client.post(path, order, "application/json", headers=headers).status_code
+            for headers in ({}, {**token, "Origin": "https://elsewhere.example"}, token)
+        ]
+        page = client.get("/resilience/", headers=token)
+        moved = client.get("/resilience", headers=token)
+
+    assert statuses == [404, 403, 200]
+    assert system.circuits["payments"].snapshot().forced["actor"] == "ops"
+    assert (page.status_code, "csrf" in page.content.decode()) == (200, False)
+    assert (moved.status_code, moved.headers["Location"]) == (308, "/resilience/")
