@@ -276,6 +276,8 @@ def test_programs_operate_by_the_projects_own_authorize(system: System) -> None:
         moved = client.get("/resilience", headers=token)
 
     assert statuses == [404, 403, 200]
-    assert system.circuits["payments"].snapshot().forced["actor"] == "ops"
+    forced = system.circuits["payments"].snapshot().forced
+    assert forced is not None
+    assert forced["actor"] == "ops"
     assert (page.status_code, "csrf" in page.content.decode()) == (200, False)
     assert (moved.status_code, moved.headers["Location"]) == (308, "/resilience/")
