@@ -10,6 +10,7 @@ FRAMEWORKS = ("flask", "django", "starlette", "fastapi")
 DISTRIBUTIONS = {"resilience-web", "blinker", "wrapt", "pip", "setuptools"}
 CARRIED = (
     "py.typed",
+    "_examples/django_shop/settings.py",
     "_examples/flaky_upstream/__main__.py",
     "_examples/flask_shop/factory.py",
     "_examples/starlette_shop/factory.py",

@@ -62,7 +62,7 @@ class DashboardAdmin(admin.ModelAdmin):
         """Tell whether somebody may order anything."""
         return _has(request, "operate")
 
-    def _serve(self, request: HttpRequest, rest: str = "") -> HttpResponse:
+    def _serve(self, request: Any, rest: str = "") -> HttpResponse:
         # `admin_view` only asks whether somebody is staff.
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -82,11 +82,11 @@ class DashboardAdmin(admin.ModelAdmin):
         )
 
 
-def _has(request: HttpRequest, permission: str) -> bool:
+def _has(request: Any, permission: str) -> bool:
     return bool(request.user.has_perm(f"resilience.{permission}_dashboard"))
 
 
-def _write_down(request: HttpRequest, done: dict[str, Any]) -> None:
+def _write_down(request: Any, done: dict[str, Any]) -> None:
     """Write what was done into the admin's log."""
     about = Dashboard(name=str(done.get("name") or "degradation"))
     details = ", ".join(
@@ -94,7 +94,8 @@ def _write_down(request: HttpRequest, done: dict[str, Any]) -> None:
     )
     message = " ".join(filter(None, (done["action"], details))) + f": {done['reason']}"
     try:
-        with transaction.atomic():
+        savepoint: Any = transaction.atomic()
+        with savepoint:
             LogEntry.objects.log_actions(
                 request.user.pk, [about], CHANGE, message, single_object=True
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 
 from resilience.web.admin import api
@@ -17,11 +19,12 @@ def asked_of(request: HttpRequest, path: str, frame: Frame = ALONE) -> api.Reque
         path: the path as the dashboard knows it, whatever it is below.
         frame: what is added to the page.
     """
+    sent: Any = request.headers
     return api.Request(
         method=request.method or "GET",
         path=path,
         query=request.META.get("QUERY_STRING", ""),
-        headers={name: request.headers[name] for name in api.HEADERS if name in request.headers},
+        headers={name: sent[name] for name in api.HEADERS if name in sent},
         body=request.read(api.LARGEST + 1),
         root=request.META.get("SCRIPT_NAME", ""),
         frame=frame,

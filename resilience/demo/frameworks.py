@@ -35,6 +35,12 @@ FRAMEWORKS = {
         needs=("flask", "sqlalchemy"),
         options=("--threads", "4"),
     ),
+    "django": Framework(
+        folder="django_shop",
+        app="django_shop.wsgi",
+        needs=("django", "jinja2", "sqlalchemy"),
+        options=("--threads", "4"),
+    ),
     "starlette": Framework(
         folder="starlette_shop",
         app="starlette_shop:create_app()",

@@ -5,19 +5,30 @@ A framework adds a subclass of `Shop` to `SHOPS`; its shop then has to pass ever
 
 import importlib
 import json
+import os
+import runpy
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import pytest
 import uvicorn
+from django.test import override_settings
 from starlette.testclient import TestClient
 from werkzeug.serving import make_server
+from werkzeug.test import Client
 
+import django_shop
+import django_shop.factory
+import django_shop.orders
+import django_shop.pages
+import django_shop.upstream
 import flask_shop.factory
 import flask_shop.pages
 import flask_shop.upstream
@@ -30,6 +41,7 @@ from flaky_upstream.behaviour import Behaviour, Mode
 from flaky_upstream.server import Upstream
 from resilience import System
 from resilience.testing import reset
+from tests.integrations import django_project
 
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 TOKEN = "let-me-see"
@@ -59,6 +71,7 @@ class Shop(ABC):
     name: ClassVar[str]
     factory: Any
     upstream_module: Any
+    book_module: Any
 
     def __init__(self, upstream: Upstream, **config: Any) -> None:
         self.upstream = upstream
@@ -78,7 +91,9 @@ class Shop(ABC):
         patch.setattr("resilience.heal", system.heal)
         importlib.reload(cls.upstream_module)
         importlib.reload(storefront.orders)
-        patch.setattr(cls.factory, "OrderBook", partial(storefront.orders.OrderBook, system=system))
+        patch.setattr(
+            cls.book_module, "OrderBook", partial(storefront.orders.OrderBook, system=system)
+        )
 
     @abstractmethod
     def ask(
@@ -122,20 +137,8 @@ class Shop(ABC):
         return self.ask("POST", "/orders", {"Content-Type": "application/json"}, content=content)
 
 
-class FlaskShop(Shop):
-    """The shop in Flask."""
-
-    name = "flask"
-    factory = flask_shop.factory
-    upstream_module = flask_shop.upstream
-
-    @classmethod
-    def rewire(cls, patch: pytest.MonkeyPatch, system: System) -> None:
-        """Let the shops of this kind be guarded by `system`."""
-        super().rewire(patch, system)
-        patch.setattr(flask_shop.pages, "system", system)
-        ours = partial(resilience_flask.Resilience, system=system)
-        patch.setattr(flask_shop.factory, "Resilience", ours)
+class WsgiShop(Shop):
+    """A shop for WSGI servers, asked and served by Werkzeug's."""
 
     def ask(
         self,
@@ -146,7 +149,7 @@ class FlaskShop(Shop):
         content: bytes | None = None,
     ) -> Any:
         """Return the answer to a request."""
-        client = self.app.test_client()
+        client = Client(self.app)
         # Read to its end and closed, as a server does: else a request is never over.
         return client.open(
             path, method=method, headers=headers, data=form or content, buffered=True
@@ -163,6 +166,22 @@ class FlaskShop(Shop):
         serving.join()
         server.server_close()
 
+
+class FlaskShop(WsgiShop):
+    """The shop in Flask."""
+
+    name = "flask"
+    factory = book_module = flask_shop.factory
+    upstream_module = flask_shop.upstream
+
+    @classmethod
+    def rewire(cls, patch: pytest.MonkeyPatch, system: System) -> None:
+        """Let the shops of this kind be guarded by `system`."""
+        super().rewire(patch, system)
+        patch.setattr(flask_shop.pages, "system", system)
+        ours = partial(resilience_flask.Resilience, system=system)
+        patch.setattr(flask_shop.factory, "Resilience", ours)
+
     def close(self) -> None:
         """Let the connections go, and switch guards on again."""
         self.app.extensions[flask_shop.upstream.CLIENT].close()
@@ -172,11 +191,55 @@ class FlaskShop(Shop):
         reset()
 
 
+class DjangoShop(WsgiShop):
+    """The shop in Django, whose settings are read from the environment for each."""
+
+    name = "django"
+    upstream_module = django_shop.upstream
+    book_module = django_shop.orders
+    system: ClassVar[System | None] = None
+    _in_force: ClassVar[Any] = None
+
+    @classmethod
+    def rewire(cls, patch: pytest.MonkeyPatch, system: System) -> None:
+        """Let the shops of this kind be guarded by `system`."""
+        super().rewire(patch, system)
+        patch.setattr(django_shop.pages, "system", system)
+        patch.setattr(cls, "system", system)
+
+    @staticmethod
+    def _create_app(config: Mapping[str, Any] | None = None) -> Any:
+        """Return the shop, with its settings in force until it is closed."""
+        django_project.set_up()
+        environment = {name: str(value) for name, value in (config or {}).items()}
+        with patch.dict(os.environ, environment):
+            module = runpy.run_path(django_shop.__path__[0] + "/settings.py")
+            settings = {name: value for name, value in module.items() if name.isupper()}
+            del settings["INSTALLED_APPS"], settings["LOGGING"]  # a process has them for good
+            if DjangoShop.system is not None:
+                settings["RESILIENCE"]["system"] = DjangoShop.system
+            DjangoShop._in_force = override_settings(**settings)
+            DjangoShop._in_force.enable()
+            return django_shop.factory.create_app()
+
+    factory = SimpleNamespace(create_app=_create_app)
+
+    def close(self) -> None:
+        """Let the connections go, and undo what a shop does to the whole process."""
+        django_shop.upstream.client().close()
+        django_shop.upstream.client.cache_clear()
+        django_shop.orders.book().close()
+        django_shop.orders.book.cache_clear()
+        django_shop.factory.baseline.close()
+        DjangoShop._in_force.disable()
+        reset()
+
+
 class StarletteShop(Shop):
     """The shop in FastAPI, asked on one event loop for as long as it is open."""
 
     name = "starlette"
-    factory = starlette_shop.factory
+    factory = book_module = starlette_shop.factory
     upstream_module = starlette_shop.upstream
 
     def __init__(self, upstream: Upstream, **config: Any) -> None:
@@ -227,7 +290,7 @@ class StarletteShop(Shop):
         reset()
 
 
-SHOPS: list[type[Shop]] = [FlaskShop, StarletteShop]
+SHOPS: list[type[Shop]] = [FlaskShop, DjangoShop, StarletteShop]
 
 
 @contextmanager
