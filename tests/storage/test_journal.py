@@ -257,6 +257,7 @@ def test_a_later_schema_is_refused_at_start(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"version 99, this program knows \d+ at most"):
         system.start()
+    system.configure({"journal": {"enabled": False}})
 
 
 def test_a_password_is_never_shown(system: System) -> None:
