@@ -18,6 +18,11 @@ class Kind(Enum):
     GENERATOR = "generator function"
     ASYNC_GENERATOR = "async generator function"
 
+    @property
+    def one(self) -> str:
+        """One of that kind, as messages say it: "an async function"."""
+        return f"{'an' if self.value.startswith('a') else 'a'} {self.value}"
+
 
 _TESTS: tuple[tuple[Callable[[Any], bool], Kind], ...] = (
     (inspect.iscoroutinefunction, Kind.ASYNC),

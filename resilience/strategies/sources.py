@@ -74,8 +74,8 @@ class Source:
             return
         if kind in _MISMATCH[guard.kind]:
             raise DecorationError(
-                f"{role} for {guard.name}: {self.name} is a {kind.value}, "
-                f"which cannot stand in for a {guard.kind.value}"
+                f"{role} for {guard.name}: {self.name} is {kind.one}, "
+                f"which cannot stand in for {guard.kind.one}"
             )
         self._check_signature(guard, role)
 

@@ -209,7 +209,7 @@ def test_a_reader_may_send_and_throw(system: System) -> None:
         (full, basic_async, "async function, which cannot stand in for a function"),
         (full_items, 5, "5 has no items"),
         (full, lambda: "none", "does not take its arguments"),
-        (full_async_items, basic_async, "cannot stand in for a async generator function"),
+        (full_async_items, basic_async, "cannot stand in for an async generator function"),
     ],
 )
 def test_what_cannot_stand_in_is_refused_at_decoration(
