@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from resilience.core import rescue
 from resilience.core.checks import text
@@ -27,10 +27,14 @@ from resilience.healing.settings import category as checked_category
 from resilience.healing.surroundings import Surroundings
 from resilience.notify import Handler
 
+if TYPE_CHECKING:
+    from resilience.healing.watch import WatchfulAction
+
 A = TypeVar("A", bound=Action)
 F = TypeVar("F", bound=Callable[[], Any])
 H = TypeVar("H", bound=Handler)
 R = TypeVar("R")
+W = TypeVar("W", bound="WatchfulAction")
 
 
 class Healer(Homed):
@@ -205,6 +209,28 @@ class Healer(Homed):
 
         FunctionAction(component, _nothing, measure=measure, **options)  # refused on its own line
         return register
+
+    def watch(self, action: W, *, every: Any = 5.0, severity: str = "medium") -> W:
+        """Register an action that is due by a condition, and look at that every so often.
+
+        Args:
+            action: a `WatchfulAction`, such as those of `resilience.healing.repairs`.
+            every: seconds, > 0 (a number, or a `timedelta`).
+            severity: "low", "medium", "high" or "critical".
+
+        Raises:
+            ConfigurationError: it is no such action, or a value is refused.
+        """
+        from resilience.healing.watch import Watch, WatchfulAction
+
+        if not isinstance(action, WatchfulAction):
+            raise ConfigurationError(
+                f"watch({action!r}): give a WatchfulAction, which says when it is due"
+            )
+        watch = Watch(self._means, action, severity)
+        name = f"watching {action.component}"
+        self._means.runtime.engine.every(every, watch.look, name=name, blocking=True)
+        return self._add(action)
 
     def actions(self, component: str) -> tuple[Action, ...]:
         """Return what is registered for a component, in the order it is tried."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from resilience.core.checks import function, seconds
 from resilience.healing.actions import ActionOptions
 from resilience.healing.named import over
-from resilience.healing.watch import WatchfulAction
+from resilience.healing.watch import Tell, WatchfulAction
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -25,19 +25,19 @@ class _Restart(WatchfulAction):
         self,
         component: str,
         silent_after: Any,
-        escalate: Callable[[str], object] | None,
+        tell: Tell | None,
         options: ActionOptions,
     ) -> None:
         named = type(self).__name__
         self._silent_after = (
             None if silent_after is None else seconds(f"{named}: silent_after", silent_after)
         )
-        self._escalate = None if escalate is None else function(f"{named}: escalate", escalate)
-        self._escalated = False
+        self._told = False
         self._starts = 0
         self._pid = 0
         self._beat = 0.0
         super().__init__(component, **over(options, cool_down=0.0, limit=3, period=60.0))
+        self.tell = None if tell is None else function(f"{named}: tell", tell)
 
     @abstractmethod
     def _start(self) -> None:
@@ -62,17 +62,16 @@ class _Restart(WatchfulAction):
             return f"silent for {silent:.3g} s"
         return None
 
-    def look(self) -> None:
-        """Start it if it does not run; say so once where it may not be started again."""
-        reason = self.due()
+    def wanted(self) -> str | None:
+        """Return why it has to be started; where it may not be again, tell people once."""
+        reason, refusal = self.due(), self.refusal()
         if reason is None:
-            self._escalated = False
-        elif self.refusal() is None:
-            self.run()
-        elif not self._escalated:
-            self._escalated = True
-            if self._escalate is not None:
-                self._escalate(f"{self.component}: {reason}, and it {self.refusal()}")
+            self._told = False
+        elif refusal is not None and not self._told:
+            self._told = True
+            if self.tell is not None:
+                self.tell(f"{self.component}: {reason}, and it {refusal}")
+        return None if refusal is not None else reason
 
     def act(self) -> None:
         """Start it."""
@@ -90,15 +89,16 @@ class RestartThread(_Restart):
     """Starts a thread of the background, and again when it has died or is silent.
 
     A silent one cannot be ended: it is left behind, and should end itself when `is_mine` tells it
-    that another one has its place. After a fork it is started in the child, too. Watch it by
-    `watch(system.runtime, action, every=0.1)`.
+    that another one has its place. After a fork it is started in the child, too.
+    `system.healer.watch(action, every=0.1)` has a dead one up again in that time.
 
     Args:
         component: what it recovers.
         target: what the thread does; takes no argument.
         silent_after: seconds, > 0, without a `beat` after which it counts as hung; None: it need
             not beat.
-        escalate: takes a text, when it died more than 3 times in 60 s; told once.
+        tell: takes a text, when it died more than 3 times in 60 s; called once. None: the
+            healer that watches it tells people.
         options: those of `Action`.
 
     Raises:
@@ -111,12 +111,12 @@ class RestartThread(_Restart):
         target: Callable[[], object],
         *,
         silent_after: Any = None,
-        escalate: Callable[[str], object] | None = None,
+        tell: Tell | None = None,
         **options: Unpack[ActionOptions],
     ) -> None:
         self._target = function("RestartThread: target", target)
         self._thread: threading.Thread | None = None
-        super().__init__(component, silent_after, escalate, options)
+        super().__init__(component, silent_after, tell, options)
 
     def is_mine(self) -> bool:
         """Tell the calling thread whether it is the one in charge."""
@@ -139,7 +139,8 @@ class RestartTask(_Restart):
         loop: where it runs; default: the loop that runs when this is made.
         silent_after: seconds, > 0, without a `beat` after which it is cancelled and made anew;
             None: it need not beat.
-        escalate: takes a text, when it ended more than 3 times in 60 s; told once.
+        tell: takes a text, when it ended more than 3 times in 60 s; called once. None: the
+            healer that watches it tells people.
         options: those of `Action`.
 
     Raises:
@@ -154,7 +155,7 @@ class RestartTask(_Restart):
         *,
         loop: AbstractEventLoop | None = None,
         silent_after: Any = None,
-        escalate: Callable[[str], object] | None = None,
+        tell: Tell | None = None,
         **options: Unpack[ActionOptions],
     ) -> None:
         import asyncio
@@ -162,7 +163,7 @@ class RestartTask(_Restart):
         self._target = function("RestartTask: target", target)
         self._loop = asyncio.get_running_loop() if loop is None else loop
         self._task: Future[Any] | None = None
-        super().__init__(component, silent_after, escalate, options)
+        super().__init__(component, silent_after, tell, options)
 
     def _start(self) -> None:
         import asyncio

@@ -10,7 +10,6 @@ import pytest
 from resilience import System
 from resilience.healing.actions import Outcome
 from resilience.healing.repairs import ReopenLogs
-from resilience.healing.watch import watch
 from resilience.testing import ManualClock
 
 NAME = "tests.healing.reopened"
@@ -71,7 +70,7 @@ def test_it_is_watched_in_the_background(
     """Every five seconds, and nothing is recorded while nothing is moved."""
     path = tmp_path / "app.log"
     logger.addHandler(logging.FileHandler(path))
-    action = watch(system.runtime, ReopenLogs())
+    action = system.healer.watch(ReopenLogs())
     system.tick()
     path.unlink()
 

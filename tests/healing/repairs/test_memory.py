@@ -11,7 +11,6 @@ import pytest
 from resilience import ConfigurationError, System
 from resilience.healing.actions import Outcome
 from resilience.healing.repairs import FreeMemory
-from resilience.healing.watch import watch
 from resilience.telemetry.host import Host
 from resilience.testing import ManualClock
 
@@ -88,7 +87,7 @@ def test_it_runs_once_a_minute_and_is_off_after_two_useless_runs(
 ) -> None:
     """Memory that is really used stays used: looking for garbage would only cost."""
     host = Fake(300 * MEGABYTE)
-    action = watch(system.runtime, FreeMemory("memory", host, soft_limit=MEGABYTE))
+    action = system.healer.watch(FreeMemory("memory", host, soft_limit=MEGABYTE))
     for _ in range(40):
         system.tick()
         clock.advance(5)

@@ -11,7 +11,6 @@ import pytest
 from resilience import ConfigurationError, System
 from resilience.healing.actions import Outcome
 from resilience.healing.repairs import RestartTask, RestartThread
-from resilience.healing.watch import watch
 from resilience.testing import ManualClock
 from tests.servers.apps import eventually
 
@@ -57,7 +56,7 @@ def test_a_dead_thread_is_up_again_in_a_tenth_of_a_second() -> None:
     """With a real engine that looks every 50 ms; generously measured."""
     system, work = System(), Work()
     with system:
-        action = watch(system.runtime, RestartThread("mailer", work), every=0.05)
+        action = system.healer.watch(RestartThread("mailer", work), every=0.05)
         assert work.started.acquire(timeout=20)
         died = time.monotonic()
         work.told.release()
@@ -71,7 +70,7 @@ def test_a_dead_thread_is_up_again_in_a_tenth_of_a_second() -> None:
 def test_three_times_in_a_minute_and_then_it_asks_for_help(clock: ManualClock) -> None:
     """Once, in words; a minute later it tries again."""
     work, told = Work(), list[str]()
-    action = RestartThread("mailer", work, escalate=told.append, clock=clock)
+    action = RestartThread("mailer", work, tell=told.append, clock=clock)
     for _ in range(3):
         action.look()
         work.die(action)
@@ -210,7 +209,7 @@ def test_wrong_arguments_are_refused() -> None:
         RestartThread("mailer", 7)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="RestartThread: silent_after=0"):
         RestartThread("mailer", print, silent_after=0)
-    with pytest.raises(ConfigurationError, match="RestartThread: escalate='ops'"):
-        RestartThread("mailer", print, escalate="ops")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="RestartThread: tell='ops'"):
+        RestartThread("mailer", print, tell="ops")  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="no running event loop"):
         RestartTask("consumer", asyncio.sleep)  # type: ignore[arg-type]

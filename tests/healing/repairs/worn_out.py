@@ -10,15 +10,13 @@ from starlette.routing import Route
 
 from resilience import system
 from resilience.healing.repairs import RecycleWorker
-from resilience.healing.watch import watch
 from resilience_flask import Resilience as ForFlask
 from resilience_starlette import Resilience as ForStarlette
 
 MEGABYTE = 2**20
 LEAKED: list[Any] = []
 
-watch(
-    system.runtime,
+system.healer.watch(
     RecycleWorker(
         "worker",
         system,
