@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from resilience.storage.condensing import Rule
 from resilience.storage.tables import Row
 
 LONGEST_NAME = 200
@@ -56,6 +57,20 @@ class Store(Protocol):
 
     def prune(self, before: float, most: int) -> int:
         """Delete up to `most` rows of history older than `before`; return how many there were."""
+        ...
+
+    def condense(self, rule: Rule, now: float, since: float, most: int) -> float | None:
+        """Condense counts of calls that are old enough, in one transaction.
+
+        Args:
+            rule: which, and how.
+            now: wall-clock seconds.
+            since: the same; what is older is done already.
+            most: rows at once, >= 1.
+
+        Returns:
+            Up to when it is done; None: there is no more.
+        """
         ...
 
     def after_fork(self) -> None:

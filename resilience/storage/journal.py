@@ -16,6 +16,7 @@ from resilience.core.schedule import Duty
 from resilience.errors import ConfigurationError
 from resilience.events import Event
 from resilience.storage.base import Keeper, Store
+from resilience.storage.condensing import RULES, Rule
 from resilience.storage.records import KEPT, rows_of
 from resilience.storage.settings import JournalSettings
 from resilience.storage.tables import Row
@@ -29,6 +30,7 @@ Restorer = Callable[[Store | None], object]
 PRUNED_EVERY = 3600.0  # seconds
 COPIED_EVERY = 600.0  # seconds between two looks whether a copy of the file is due
 PRUNED_AT_ONCE = 1000  # rows in one transaction
+CONDENSED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Journal:
         self._is_open = self._is_restored = False
         self._written = self._told_of_dropped = 0
         self._error: str | None = None
+        self._condensed: dict[Rule, float] = {}  # wall-clock seconds up to which that is done
 
     # -- settings -----------------------------------------------------------------------------
 
@@ -247,10 +250,15 @@ class Journal:
         self.flush()
 
     def prune(self) -> int:
-        """Delete history older than `retention_days`, in small batches; return how many rows."""
+        """Delete history older than `retention_days`, in small batches; return how many rows.
+
+        Counts of calls that are old enough are condensed.
+        """
         if self._store is None:
             return 0
         self.open()
+        for rule in RULES:
+            self._condense(self._store, rule)
         gone, before = 0, self._runtime.clock.time() - self.settings.retention
         while batch := self._store.prune(before, PRUNED_AT_ONCE):
             gone += batch
@@ -273,6 +281,13 @@ class Journal:
         assert self._store is not None
         self._store.close()
         self._is_open = False
+
+    def _condense(self, store: Store, rule: Rule) -> None:
+        now = self._runtime.clock.time()
+        done: float | None = self._condensed.get(rule, 0.0)
+        while done is not None:
+            self._condensed[rule] = done
+            done = store.condense(rule, now, done, CONDENSED_AT_ONCE)
 
     # -- reading ------------------------------------------------------------------------------
 

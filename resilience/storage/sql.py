@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import defaultdict
@@ -10,13 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resilience.errors import ConfigurationError
-from resilience.storage import addresses
-from resilience.storage.base import LONGEST_NAME, LONGEST_TEXT
+from resilience.storage import addresses, condensing
+from resilience.storage.condensing import Rule
+from resilience.storage.fitting import read_back, stored
 from resilience.storage.schema import STEPS, VERSION_TABLE, metadata
-from resilience.storage.tables import COUNT, DETAILS, NAME, NUMBER, TABLES, VERSION, Row, Table
+from resilience.storage.tables import TABLES, VERSION, Row, Table
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+
+AT_ONCE = 500
+"""Rows that one statement names."""
 
 
 class SQLStore:
@@ -88,7 +92,7 @@ class SQLStore:
         self._follow_file()
         by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
-            by_table[row.table].append(_stored(TABLES[row.table], row.values))
+            by_table[row.table].append(stored(TABLES[row.table], row.values))
         with self._engine.begin() as connection:
             for name in sorted(by_table):  # always in one order: writers never wait in a ring
                 self._write_one(connection, TABLES[name], by_table[name])
@@ -125,10 +129,7 @@ class SQLStore:
         query = query.order_by(*[each.desc() for each in order]).limit(newest)
         with self._engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
-        for row in rows:
-            if row.get("data") is not None:
-                row["data"] = json.loads(row["data"])
-        return rows[::-1]
+        return [read_back(row) for row in reversed(rows)]
 
     def prune(self, before: float, most: int) -> int:
         """Delete up to `most` rows of history older than `before`, wall-clock seconds."""
@@ -145,6 +146,41 @@ class SQLStore:
                 if ids:
                     gone += connection.execute(found.delete().where(found.c.id.in_(ids))).rowcount
         return gone
+
+    def condense(self, rule: Rule, now: float, since: float, most: int) -> float | None:
+        """Condense up to `most` counts of calls; return up to when that was done, None: all."""
+        import sqlalchemy as sa
+
+        table = self._tables[condensing.TABLE]
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # before it reads, not after
+            wanted = sa.select(table).where(*_condensable(table, rule, now, since))
+            wanted = wanted.order_by(table.c.at).limit(most).with_for_update()
+            rows = connection.execute(wanted).mappings().all()
+            for index in range(0, len(rows), AT_ONCE):
+                ids = [row["id"] for row in rows[index : index + AT_ONCE]]
+                connection.execute(table.delete().where(table.c.id.in_(ids)))
+            fresh = condensing.condensed([dict(row) for row in rows], rule.span)
+            if fresh:
+                connection.execute(table.insert(), fresh)
+        return float(rows[-1]["at"]) if len(rows) == most else None
+
+    def totals(self, since: float, until: float) -> dict[str, dict[str, int]]:
+        """Return what calls came to, `{component: {count: number}}`, wall-clock seconds."""
+        import sqlalchemy as sa
+
+        table = self._tables[condensing.TABLE]
+        sums = [sa.func.sum(table.c[name]) for name in condensing.COUNTS]
+        query = sa.select(table.c.component, *sums).where(
+            table.c.kind == condensing.CALLS, table.c.at >= since, table.c.at < until
+        )
+        with self._engine.connect() as connection:
+            found = connection.execute(query.group_by(table.c.component)).all()
+        return {
+            name: {count: int(sum_) for count, sum_ in zip(condensing.COUNTS, rest, strict=True)}
+            for name, *rest in found
+        }
 
     def after_fork(self) -> None:
         """Forget the parent's connections, and leave them to it."""
@@ -189,30 +225,6 @@ class SQLStore:
             )
 
 
-def _stored(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all columns of a row as the database takes them: bounded, of the right type."""
-    return {each.name: _fitting(each.kind, values.get(each.name)) for each in table.columns}
-
-
-def _fitting(kind: str, value: Any) -> Any:
-    if kind == DETAILS:
-        return _details(value) if value else None
-    if value is None:
-        return None
-    if kind == NUMBER:
-        return float(value)
-    if kind == COUNT:
-        return int(value)
-    text = str(value).replace("\x00", "")  # PostgreSQL refuses NUL
-    longest = LONGEST_NAME if kind == NAME else LONGEST_TEXT
-    return text.encode("utf-8", "replace").decode()[:longest]
-
-
-def _details(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= LONGEST_TEXT else json.dumps({"cut": text[: LONGEST_TEXT // 2]})
-
-
 def _replacing(dialect: str, table: sa.Table, key: tuple[str, ...]) -> Any:
     """Return an insert that replaces the row of the same key."""
     rest = [column.name for column in table.columns if column.name not in key]
@@ -229,3 +241,21 @@ def _replacing(dialect: str, table: sa.Table, key: tuple[str, ...]) -> Any:
     return made.on_conflict_do_update(
         index_elements=list(key), set_={name: made.excluded[name] for name in rest}
     )
+
+
+def _condensable(table: sa.Table, rule: Rule, now: float, since: float) -> list[Any]:
+    """Return the conditions on counts that a rule is about."""
+    found: list[Any] = [
+        table.c.kind == condensing.CALLS,
+        table.c.span < rule.span,
+        table.c.at >= since,
+        table.c.at < now - rule.age,
+    ]
+    if rule.quiet:
+        share = condensing.QUIET_SHARE
+        found += [
+            table.c.rejected == 0,
+            table.c.failures * share <= table.c.calls,
+            table.c.slow_calls * share <= table.c.calls,
+        ]
+    return found

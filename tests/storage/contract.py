@@ -3,6 +3,7 @@
 import pytest
 
 from resilience.storage.base import Store
+from resilience.storage.condensing import Rule
 from resilience.storage.tables import TABLES, Row
 
 
@@ -23,6 +24,16 @@ def circuit(name: str, state: str, at: float = 1.0) -> Row:
         "generation": 1,
     }
     return Row("circuit_breakers", values)
+
+
+QUIET = Rule(3600.0, 60.0, quiet=True)
+
+
+def counted(at: float, component: str, failures: int = 0) -> Row:
+    """Return the counts of a second."""
+    values = {"at": at, "span": 1.0, "worker": "w", "component": component, "kind": "calls"}
+    counts = {"calls": 10, "failures": failures, "slow_calls": 0, "rejected": 0}
+    return Row("component_health_summary", {**values, **counts})
 
 
 class StoreContract:
@@ -93,6 +104,32 @@ class StoreContract:
         assert [store.prune(8.0, 5), store.prune(8.0, 5), store.prune(8.0, 5)] == [5, 3, 0]
         assert [row["at"] for row in store.read("circuit_breaker_state_history")] == [8.0, 9.0]
         assert len(store.read("circuit_breakers")) == 1
+
+    def test_old_counts_are_condensed(self, store: Store) -> None:
+        """Quiet ones, of each worker and component by itself; nothing is lost of them."""
+        rows = [counted(float(at), name) for at in range(120) for name in ("a", "b")]
+        store.write([*rows, counted(30.5, "a", failures=5), counted(5000.0, "a")])
+
+        assert store.condense(QUIET, 4000.0, 0.0, 100_000) is None
+
+        found = store.read("component_health_summary", equal={"component": "a"})
+        assert [(row["at"], row["span"], row["calls"]) for row in found] == [
+            (30.5, 1.0, 10), (60.0, 60.0, 600), (120.0, 60.0, 600), (5000.0, 1.0, 10),
+        ]  # fmt: skip
+        assert store.condense(QUIET, 4000.0, 0.0, 100_000) is None
+        assert store.read("component_health_summary", equal={"component": "a"}) == found
+
+    def test_they_are_condensed_in_slices(self, store: Store) -> None:
+        """It says how far it came, and goes on from there."""
+        store.write([counted(float(at), "a") for at in range(100)])
+
+        done = store.condense(QUIET, 4000.0, 0.0, 60)
+        assert done == 59.0
+        assert store.condense(QUIET, 4000.0, done, 60) is None
+
+        found = store.read("component_health_summary")
+        assert sum(row["calls"] for row in found) == 1000
+        assert {row["span"] for row in found} == {60.0}
 
     def test_it_opens_again_and_keeps_what_it_has(self, store: Store) -> None:
         """As it does with every start."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from resilience import Circuit, ConfigurationError, System
+from resilience.storage.condensing import Rule
 from resilience.storage.journal import Journal
 from resilience.storage.tables import Row
 from resilience.testing import ManualClock
@@ -134,6 +135,10 @@ class Broken:
     def prune(self, before: float, most: int) -> int:
         """Delete nothing."""
         return 0
+
+    def condense(self, rule: Rule, now: float, since: float, most: int) -> float | None:
+        """Condense nothing."""
+        return None
 
     def after_fork(self) -> None:
         """Forget nothing."""
