@@ -18,11 +18,14 @@ from django.urls import path, reverse
 from resilience import critical
 from resilience.web.admin import api
 from resilience.web.admin.page import Frame
+from resilience_django.journal_admin import register
 from resilience_django.models import Dashboard
 from resilience_django.serving import asked_of, response_of
 from resilience_django.state import current
 
 log = logging.getLogger("resilience")
+
+register()
 
 
 @admin.register(Dashboard)

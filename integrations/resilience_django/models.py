@@ -1,6 +1,8 @@
-"""What Django's admin and its permissions know of us; nothing here has a table."""
+"""What Django knows of us: the journal's tables, and the live view, which has none."""
 
 from django.db import models
+
+from resilience_django.tables import MODELS
 
 
 class Dashboard(models.Model):
@@ -22,3 +24,14 @@ class Dashboard(models.Model):
 
     def __str__(self) -> str:
         return str(self.name)
+
+
+CircuitBreaker = MODELS["circuit_breakers"]
+CircuitBreakerStateHistory = MODELS["circuit_breaker_state_history"]
+HealthCheck = MODELS["health_checks"]
+ComponentHealthSummary = MODELS["component_health_summary"]
+RecoveryEvent = MODELS["recovery_events"]
+DegradationState = MODELS["degradation_state"]
+FeatureFlag = MODELS["feature_flags"]
+ChaosExperiment = MODELS["chaos_experiments"]
+SystemHealthSnapshot = MODELS["system_health_snapshots"]

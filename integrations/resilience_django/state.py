@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.apps import apps
@@ -74,11 +74,24 @@ def _state_of(given: Mapping[str, Any]) -> State:
     authorize = _object("authorize", given.get("authorize", staff))
     tree = {name: value for name, value in given.items() if name not in OWN}
     found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
+    found = _with_journal(system, found)
     system.configure(found, source="django settings")
     is_open = "authorize" in given
     if is_open or apps.is_installed("django.contrib.admin"):
         system.recent  # noqa: B018 - from now on it is kept
     return State(system, found.web, authorize, is_open)
+
+
+def _with_journal(system: System, found: Settings) -> Settings:
+    """Return settings whose journal, unless they say otherwise, is in the project's database."""
+    if not found.journal.is_on:
+        return found
+    from resilience_django.journal import SCHEME, URL, DjangoStore
+
+    system.journal.add_scheme(SCHEME, DjangoStore)
+    if found.journal.url is not None:
+        return found
+    return replace(found, journal=replace(found.journal, url=URL))
 
 
 def _object(name: str, given: Any, kind: type | None = None) -> Any:

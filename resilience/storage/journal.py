@@ -74,7 +74,8 @@ class Journal:
     ) -> None:
         self._keeper = keeper
         self._runtime = runtime
-        self._open_store = open_store or _sql_store
+        self._open_store = open_store or self._open_by_scheme
+        self._schemes: dict[str, Callable[[str], Store]] = {}
         self._sources: list[Source] = []
         self._restorers: list[Restorer] = []
         self._duties: list[Duty] = []
@@ -139,6 +140,13 @@ class Journal:
         self._duties = []
         if self._store is not None:
             self._store.close()
+
+    def add_scheme(self, scheme: str, open_store: Callable[[str], Store]) -> None:
+        """Let `open_store(url)` give the store of URLs that begin with `scheme://`."""
+        self._schemes[scheme] = open_store
+
+    def _open_by_scheme(self, address: str) -> Store:
+        return self._schemes.get(address.partition(":")[0], _sql_store)(address)
 
     def add_source(self, source: Source) -> None:
         """Ask `source()` once a second for rows to keep, while the journal is on."""

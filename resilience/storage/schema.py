@@ -79,8 +79,9 @@ def _column(column: Column, is_key: bool) -> sa.Column[Any]:
         TEXT: sa.Text(),
         DETAILS: sa.Text(),
     }
-    nullable = column.optional or column.kind == DETAILS
-    return sa.Column(column.name, kinds[column.kind], primary_key=is_key, nullable=nullable)
+    return sa.Column(
+        column.name, kinds[column.kind], primary_key=is_key, nullable=column.can_be_empty
+    )
 
 
 def _running_number() -> Any:

@@ -27,6 +27,11 @@ class Column:
     kind: str
     optional: bool = False
 
+    @property
+    def can_be_empty(self) -> bool:
+        """Whether there may be nothing in it."""
+        return self.optional or self.kind == DETAILS
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
