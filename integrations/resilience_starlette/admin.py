@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import FIRST_COMPLETED, create_task, wait
+from asyncio import FIRST_COMPLETED, create_task, to_thread, wait
 from typing import Any
 
 from starlette.requests import Request
@@ -42,7 +42,11 @@ class Admin:
         if actor is not None and (read.method, read.path) == ("GET", api.STREAM):
             await _stream(self._state, read, receive, send)
             return
-        await respond(api.answer(self._state.system, read, actor), send)
+        if actor is not None and api.waits(read.path):
+            found = await to_thread(api.answer, self._state.system, read, actor)
+        else:
+            found = api.answer(self._state.system, read, actor)
+        await respond(found, send)
 
 
 async def _read(scope: Scope, asked: Request, actor: object | None) -> api.Request:

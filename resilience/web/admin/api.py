@@ -19,6 +19,7 @@ from resilience.web.admin.board import board, event_of
 from resilience.web.admin.openapi import document
 from resilience.web.admin.page import ALONE, POLICY, Frame, fragment, page
 from resilience.web.answers import NEVER_KEPT, Answer, json_answer
+from resilience.web.history.page import BadQueryError, history_page, history_payload
 
 HOME = endpoints.ADMIN
 ROOT = HOME.rstrip("/")
@@ -26,6 +27,8 @@ STATE = f"{ROOT}/api/state"
 EVENTS = f"{ROOT}/api/events"
 STREAM = f"{ROOT}/api/stream"
 ACTIONS = f"{ROOT}/api/actions"
+HISTORY = f"{ROOT}/history"
+INCIDENTS = f"{ROOT}/api/history"
 OPENAPI = f"{ROOT}/api/openapi.json"
 ASSETS = f"{ROOT}/assets/"
 
@@ -76,8 +79,13 @@ def is_ours(path: str) -> bool:
     return path == ROOT or path.startswith(HOME)
 
 
+def waits(path: str) -> bool:
+    """Tell whether the answer comes from the journal: it waits, so not on an event loop."""
+    return path in (HISTORY, INCIDENTS)
+
+
 def answer(system: System, request: Request, actor: object | None) -> Answer:
-    """Return the answer to a request, from memory.
+    """Return the answer to a request, from memory, or where `waits` says so from the journal.
 
     Args:
         system: what is shown and operated.
@@ -95,11 +103,13 @@ def answer(system: System, request: Request, actor: object | None) -> Answer:
         return _act(system, request, name_of(actor))
     if request.path.startswith(ASSETS):
         return _file(_asset(request.path))
-    return _read(system, request, name_of(actor))
+    read = _history if waits(request.path) else _read
+    return read(system, request, name_of(actor))
 
 
 def _is_there(path: str) -> bool:
-    return path in (ROOT, HOME, STATE, EVENTS, STREAM, ACTIONS, OPENAPI) or bool(_asset(path))
+    known = (ROOT, HOME, STATE, EVENTS, STREAM, ACTIONS, HISTORY, INCIDENTS, OPENAPI)
+    return path in known or bool(_asset(path))
 
 
 def _read(system: System, request: Request, actor: str) -> Answer:
@@ -142,9 +152,23 @@ def _page(system: System, request: Request, actor: str) -> Answer:
     part = parse_qs(request.query).get("part") == ["board"]
     frame = request.frame
     text = str(fragment(told, frame)) if part else page(told, actor, request.live, frame)
+    return _html(text, {"X-Resilience-Last": str(told["last"])})
+
+
+def _html(text: str, more: Mapping[str, str]) -> Answer:
     headers = {**NEVER_KEPT, "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-    headers["X-Resilience-Last"] = str(told["last"])
-    return Answer(200, "text/html; charset=utf-8", text.encode("utf-8", "replace"), headers)
+    body = text.encode("utf-8", "replace")
+    return Answer(200, "text/html; charset=utf-8", body, {**headers, **more})
+
+
+def _history(system: System, request: Request, actor: str) -> Answer:
+    try:
+        if request.path == HISTORY:
+            return _html(history_page(system, request.query, actor), {})
+        told = history_payload(system, request.query)
+    except BadQueryError as error:
+        return problem(400, "Bad Request", str(error))
+    return json_answer(200, "application/json", told)
 
 
 def _events(system: System, request: Request) -> Answer:

@@ -38,6 +38,12 @@ def document(root: str) -> dict[str, Any]:
                     "parameters": [_AFTER],
                 }
             },
+            "/api/history": {
+                "get": {
+                    **_read("history", "The incidents of a stretch of time, from the journal."),
+                    "parameters": _WHEN,
+                }
+            },
             "/api/actions": {"post": _act()},
         },
     }
@@ -48,6 +54,14 @@ _AFTER = {
     "in": "query",
     "schema": {"type": "integer", "minimum": 0, "maximum": 10**15},
 }
+
+_SECONDS = {"type": "number", "minimum": 0, "exclusiveMaximum": 1e11}
+_WHEN = [
+    {"name": "span", "in": "query", "schema": {"enum": ["1h", "6h", "1d", "7d", "30d"]}},
+    {"name": "from", "in": "query", "schema": _SECONDS},
+    {"name": "to", "in": "query", "schema": _SECONDS},
+    {"name": "component", "in": "query", "schema": {"type": "string", "maxLength": 200}},
+]
 
 
 def _read(name: str, about: str) -> dict[str, Any]:

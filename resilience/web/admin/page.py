@@ -76,6 +76,7 @@ def page(told: Payload, actor: str, live: str, frame: Frame = ALONE) -> str:
             "header",
             element("h1", "Resilience"),
             _way_up(frame),
+            element("p", element("a", "History", href="history")),
             element("p", f"signed in as {actor}", class_="quiet"),
             element("p", "", id="live", role="status", class_="quiet"),
         ),
