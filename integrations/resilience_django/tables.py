@@ -45,6 +45,7 @@ def _model(table: Table) -> type[models.Model]:
     options: dict[str, Any] = {
         "app_label": "resilience",
         "db_table": f"resilience_{table.name}",
+        "default_permissions": ("view",),
         "indexes": [
             models.Index(fields=list(columns), name=_index_name(table.name, number))
             for number, columns in enumerate(table.indexes)
