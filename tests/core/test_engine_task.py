@@ -24,6 +24,23 @@ def engine() -> Iterator[Engine]:
     engine.stop(LIMIT)
 
 
+class Counted:
+    """A duty that counts how often it was done, on the loop."""
+
+    def __init__(self) -> None:
+        self._times = asyncio.Semaphore(0)
+
+    def __call__(self) -> None:
+        """Count."""
+        self._times.release()
+
+    async def happens(self, times: int) -> None:
+        """Wait until it was done so often."""
+        async with asyncio.timeout(LIMIT):
+            for _ in range(times):
+                await self._times.acquire()
+
+
 def test_quick_and_async_duties_run_on_the_loop(engine: Engine) -> None:
     """Those that may wait do not."""
     on_loop: dict[str, bool] = {}
@@ -60,19 +77,11 @@ def test_duties_are_done_again_and_again(engine: Engine) -> None:
     """Failures are logged once; news wakes the task."""
 
     async def main() -> None:
-        thrice = asyncio.Event()
-        seen: list[Any] = []
-
-        def act() -> None:
-            seen.append(None)
-            if len(seen) == 3:
-                thrice.set()
-
+        act = Counted()
         engine.start()
         await asyncio.sleep(0)  # now it naps, having nothing to do
         engine.every(OFTEN, act, name="it")
-        async with asyncio.timeout(LIMIT):
-            await thrice.wait()
+        await act.happens(3)
         await engine.stop_async()
 
     asyncio.run(main())
@@ -86,13 +95,10 @@ def test_a_duty_that_fails_ends_neither_the_task_nor_the_app(
     """Whatever it raises."""
 
     async def main() -> None:
-        twice = asyncio.Event()
-        seen: list[Any] = []
+        act = Counted()
 
         def fail() -> None:
-            seen.append(None)
-            if len(seen) == 2:
-                twice.set()
+            act()
             raise error("it")
 
         async def fail_async() -> None:
@@ -100,8 +106,7 @@ def test_a_duty_that_fails_ends_neither_the_task_nor_the_app(
 
         engine.every(OFTEN, fail_async if is_async else fail, name="failing")
         engine.start()
-        async with asyncio.timeout(LIMIT):
-            await twice.wait()
+        await act.happens(2)
         assert engine.running == "task"
         await engine.stop_async()
 
@@ -119,19 +124,11 @@ def test_a_duty_that_hangs_on_the_loop_costs_nothing_else(engine: Engine) -> Non
             ended.append("cancelled")
 
     async def main() -> None:
-        thrice = asyncio.Event()
-        seen: list[Any] = []
-
-        def act() -> None:
-            seen.append(None)
-            if len(seen) == 3:
-                thrice.set()
-
+        act = Counted()
         engine.every(OFTEN, hang, name="hanging")
         engine.every(OFTEN, act, name="it")
         task = asyncio.create_task(engine.run())
-        async with asyncio.timeout(LIMIT):
-            await thrice.wait()
+        await act.happens(3)
         engine.stop(0.0)
         task.cancel()
         with suppress(asyncio.CancelledError):
