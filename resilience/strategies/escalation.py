@@ -227,7 +227,8 @@ class Escalation(RescuingStrategy):
         """Send all that waits; this is what runs in the background."""
         while self._outbox and self._sending.acquire(blocking=False):  # else another thread does
             try:
-                self._send_one(*self._outbox.popleft())
+                if self._outbox:  # else another thread was faster, before this one had the lock
+                    self._send_one(*self._outbox.popleft())
             finally:
                 self._sending.release()
 

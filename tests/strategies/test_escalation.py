@@ -273,6 +273,39 @@ def test_messages_leave_off_the_callers_thread() -> None:
     assert sent == ["resilience-escalation"]
 
 
+def test_a_thread_that_comes_too_late_for_a_message_does_nothing(
+    system: System, told: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two threads saw one message wait: the slower one finds it sent, and does not fail."""
+    escalation = Escalation(channels=["slack"], handlers={"slack": told}, system=system)
+    lock = escalation._sending
+
+    class Overtaken:
+        """A lock that is had only after the other thread has sent everything."""
+
+        def __enter__(self) -> bool:
+            return lock.__enter__()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+        def acquire(self, blocking: bool = True) -> bool:
+            monkeypatch.setattr(escalation, "_sending", lock)
+            escalation._send()
+            monkeypatch.setattr(escalation, "_sending", self)
+            return lock.acquire(blocking)
+
+        def release(self) -> None:
+            lock.release()
+
+    monkeypatch.setattr(escalation, "_sending", Overtaken())
+    escalation.escalate("no answer", "database")
+    system.tick()
+
+    assert told.texts == ["[critical] database: no answer"]
+    assert caplog.messages == []
+
+
 def test_what_waits_is_sent_when_the_system_stops(told: Told) -> None:
     """A slow channel does not lose the message that comes after it."""
     system = System()
