@@ -78,6 +78,8 @@ class Rounds:
         """Keep the app degraded, and recover what is due and has no proof to wait for."""
         if incident.degraded:
             self._means.degrade(incident)
+        if incident.told:
+            self._means.alarm.persists(component.name)
         if self._means.settings.auto_recover and incident.pending is None:
             self._recoveries.begin(component)
 

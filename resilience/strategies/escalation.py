@@ -56,10 +56,10 @@ class Escalation(RescuingStrategy):
     """Tells people when a call fails: `Escalation("critical", ["slack"]).call(fn, …)`.
 
     There is one message for each incident. An incident begins with the first failure of a
-    component and ends with `resolve`, or after `quiet` seconds without another failure; the
-    failures meanwhile are counted, and the next message says how many were held back. Only a
-    failure of a higher level is told before that. Messages leave the process in the background. A
-    channel that fails is logged, and hurts nobody.
+    component and ends with `resolve`, or after `quiet` seconds without another failure, unless
+    somebody says that it `persists`; the failures meanwhile are counted, and the next message says
+    how many were held back. Only a failure of a higher level is told before that. Messages leave
+    the process in the background. A channel that fails is logged, and hurts nobody.
 
     Args:
         level: "low", "medium", "high" or "critical".
@@ -168,6 +168,14 @@ class Escalation(RescuingStrategy):
                 return False
             incident.last = _OVER  # what was held back is for the next message
             return True
+
+    def persists(self, component: str | None = None) -> None:
+        """Hear that an incident goes on, though nothing fails anew: it does not end by itself."""
+        now = self._runtime.clock.monotonic()
+        with self._lock:
+            incident = self._incidents.get(self.name if component is None else component)
+            if incident is not None and self._goes_on(incident, now):
+                incident.last = now
 
     def reset(self) -> None:
         """Forget all incidents."""

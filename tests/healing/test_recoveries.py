@@ -597,6 +597,22 @@ def test_what_is_well_and_fails_in_turn_is_one_incident_to_people(
     assert told(events).count("escalated") == 2
 
 
+def test_people_are_told_once_of_what_stays_broken_for_an_hour(
+    system: System, healer: Healer, world: World, clock: ManualClock, events: list[Event]
+) -> None:
+    """Recoveries go on to be tried, and to fail: it is the same incident."""
+    world.check = lambda component: False
+    healer.action("database", cool_down=0, limit=1000)(lambda: None)
+    fail(healer, system, "high")
+
+    for _ in range(720):
+        clock.advance(5)
+        system.tick()
+
+    assert told(events).count("recovery_started") > 10
+    assert told(events).count("escalated") == 1
+
+
 def test_health_that_lags_behind_ends_no_incident_and_begins_none(
     system: System, healer: Healer, world: World, database: Database, clock: ManualClock
 ) -> None:
