@@ -1,0 +1,99 @@
+"""The admin API of a running server, as another process asks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from resilience.web.admin import api
+
+PATIENCE = 10.0
+"""Seconds that a server may take to answer."""
+
+
+class RemoteError(RuntimeError):
+    """A server did not do as it was asked; says why, and what to give instead."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Leaves redirects alone: they would take the token elsewhere."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        """Go nowhere."""
+
+
+class Remote:
+    """A running server.
+
+    Args:
+        url: the address of the app, such as https://shop.example.
+        token: what its `authorize` knows; "": none.
+
+    Raises:
+        RemoteError: the address is none.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise RemoteError(f"{url!r} is no address: give such as https://shop.example")
+        self._url = url.rstrip("/")
+        self._token = token
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the worker who answers knows."""
+        return self._ask(api.STATE)
+
+    def order(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Order something; return what was done.
+
+        Raises:
+            RemoteError: it was refused, or nobody answered.
+        """
+        return self._ask(api.ACTIONS, json.dumps(order).encode())
+
+    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        asked = Request(self._url + path, data=body, headers=headers)  # noqa: S310 - checked above
+        try:
+            with build_opener(_NoRedirects).open(asked, timeout=PATIENCE) as answer:
+                told: Any = json.loads(answer.read())
+        except HTTPError as error:
+            raise RemoteError(f"{self._url}: {_refusal(error)}") from None
+        except (URLError, OSError) as error:
+            raise RemoteError(f"{self._url} does not answer: {error}") from None
+        except ValueError:
+            raise RemoteError(f"{self._url}{path} answers, but not with JSON") from None
+        if not isinstance(told, dict):
+            raise RemoteError(f"{self._url}{path} answers, but not as expected")
+        return told
+
+
+def _refusal(error: HTTPError) -> str:
+    """Return why a server refused, in words that help."""
+    with error:
+        said = _detail(error.read(api.LARGEST))
+    if said:
+        return said
+    if error.code == 404:
+        return (
+            "there is no admin API for this token: the app has to be given an `authorize` that "
+            "knows it, such as resilience.web.actors.bearer({...})"
+        )
+    if 300 <= error.code < 400:
+        return f"it redirects to {error.headers.get('Location')}: give that address"
+    return f"it answers {error.code} {error.reason}"
+
+
+def _detail(body: bytes) -> str:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return ""
+    return str(told.get("detail", "")) if isinstance(told, dict) else ""
