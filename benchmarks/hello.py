@@ -1,9 +1,9 @@
-"""What a request costs with all of ours around a Flask app: `python -m benchmarks.hello`.
+"""What a request costs with all of ours around an app: `python -m benchmarks.hello [django]`.
 
 Two gunicorn workers serve the same view, which says hello and does nothing else; around one of
-them is `Resilience(app)` as it comes: passage, traffic, admission, deadline. A client asks both in
-turn over kept connections. Workers are started anew several times, as two processes of the same
-program differ by more than what is measured.
+them is all of ours as it comes: passage, traffic, admission, deadline. Django has the middleware
+that `startproject` gives it. A client asks both in turn over kept connections. Workers are started
+anew several times, as two processes of the same program differ by more than what is measured.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,26 +22,72 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from flask import Flask
-
 STARTS, ROUNDS, REQUESTS = 7, 40, 30
 TARGET = 1.05
 """The view with ours around it is to take no more than so many times the time of the bare one."""
 
-_AROUND = "HELLO_WITH_RESILIENCE"
+_AROUND, _FRAMEWORK = "HELLO_WITH_RESILIENCE", "HELLO_FRAMEWORK"
+_OURS = "resilience_django.middleware.ResilienceMiddleware"
+_STARTPROJECT = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
 _LISTENING = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-def create_app() -> Flask:
-    """Return the app that is served; the environment says whether ours is around it."""
+def create_app() -> Any:
+    """Return the app that is served; the environment says which, and whether ours is around it."""
+    make = FRAMEWORKS[os.environ.get(_FRAMEWORK, "flask")]
+    return make(os.environ.get(_AROUND) == "1")
+
+
+def flask_app(with_ours: bool) -> Any:
+    """Return a Flask app with one view."""
+    from flask import Flask
+
     app = Flask("hello")
     app.add_url_rule("/", "hello", lambda: "hello")
-    if os.environ.get(_AROUND) == "1":
+    if with_ours:
         from resilience_flask import Resilience
 
         Resilience(app)
     return app
+
+
+def django_app(with_ours: bool) -> Any:
+    """Return a Django project with one view."""
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import path
+
+    def hello(request: HttpRequest) -> HttpResponse:
+        return HttpResponse("hello")
+
+    settings.configure(
+        ALLOWED_HOSTS=["127.0.0.1"],
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            *(["resilience_django"] if with_ours else []),
+        ],
+        LOGGING_CONFIG=None,
+        MIDDLEWARE=[*([_OURS] if with_ours else []), *_STARTPROJECT],
+        ROOT_URLCONF=type("Urls", (), {"urlpatterns": [path("", hello)]}),
+        SECRET_KEY="hello",
+        USE_TZ=True,
+    )
+    return get_wsgi_application()
+
+
+FRAMEWORKS: dict[str, Callable[[bool], Any]] = {"flask": flask_app, "django": django_app}
+"""`{framework: what makes its app, with ours around it or bare}`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +105,18 @@ class Cost:
     ratio: float
 
 
-def measure(starts: int = STARTS, rounds: int = ROUNDS, requests: int = REQUESTS) -> Cost:
+def measure(
+    framework: str = "flask", starts: int = STARTS, rounds: int = ROUNDS, requests: int = REQUESTS
+) -> Cost:
     """Return what a request costs.
 
     Args:
+        framework: one of `FRAMEWORKS`.
         starts: how often the workers are started anew.
         rounds: how often each of them is asked.
         requests: how many requests a round has.
     """
-    pairs = [_pair(rounds, requests) for _ in range(starts)]
+    pairs = [_pair(framework, rounds, requests) for _ in range(starts)]
     return Cost(
         median(bare for bare, _ in pairs),
         median(around for _, around in pairs),
@@ -75,8 +124,8 @@ def measure(starts: int = STARTS, rounds: int = ROUNDS, requests: int = REQUESTS
     )
 
 
-def _pair(rounds: int, requests: int) -> tuple[float, float]:
-    with serving(False) as bare, serving(True) as around:
+def _pair(framework: str, rounds: int, requests: int) -> tuple[float, float]:
+    with serving(framework, False) as bare, serving(framework, True) as around:
         for each in (bare, around):
             _ask(each, 50)
         times: dict[bool, list[float]] = {False: [], True: []}
@@ -98,14 +147,14 @@ def _ask(connection: http.client.HTTPConnection, requests: int) -> float:
 
 
 @contextmanager
-def serving(with_ours: bool) -> Iterator[http.client.HTTPConnection]:
+def serving(framework: str, with_ours: bool) -> Iterator[http.client.HTTPConnection]:
     """Give a connection to a gunicorn worker that serves the view."""
     options = ["--bind", "127.0.0.1:0", "--no-control-socket", "--keep-alive", "60"]
     options += ["--worker-class", "gthread", "--workers", "1", "--threads", "2"]
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *options, "benchmarks.hello:create_app()"],
         cwd=_ROOT,
-        env={**os.environ, _AROUND: "1" if with_ours else "0"},
+        env={**os.environ, _AROUND: "1" if with_ours else "0", _FRAMEWORK: framework},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -131,12 +180,13 @@ def _port(server: subprocess.Popen[Any]) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what a request costs, and whether that is within the target."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hello", description=__doc__)
+    parser.add_argument("framework", nargs="?", choices=sorted(FRAMEWORKS), default="flask")
     parser.add_argument("--starts", type=int, default=STARTS, help="of both workers")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="for each start")
     options = parser.parse_args(arguments)
-    cost = measure(options.starts, options.rounds)
+    cost = measure(options.framework, options.starts, options.rounds)
     met = "met" if cost.ratio <= TARGET else "MISSED"
-    print(f"hello from Flask under gunicorn    {cost.bare:.0f} µs a request")
+    print(f"hello from {options.framework} under gunicorn   {cost.bare:.0f} µs a request")
     print(f"the same with resilience around    {cost.around:.0f} µs")
     print(f"ratio                              {cost.ratio:.3f}  (at most {TARGET}: {met})")
     return 0

@@ -36,5 +36,5 @@ def test_a_worker_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) 
     """Its own words."""
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--config=/nonesuch.py")
 
-    with pytest.raises(RuntimeError, match="gunicorn did not start"), hello.serving(False):
+    with pytest.raises(RuntimeError, match="gunicorn did not start"), hello.serving("flask", False):
         pass
