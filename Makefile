@@ -18,7 +18,7 @@ help: ## list these targets
 
 venv: .venv/.dev ## .venv with the package, editable, and all that tests and checks need
 
-demo: .venv/.demo ## a shop through an outage; FRAMEWORK=starlette, and ARGS="--json" passes options
+demo: .venv/.demo ## a shop through an outage; FRAMEWORK=django or starlette, and ARGS="--json" passes options
 	@$(BIN)/python -m resilience demo $(if $(FRAMEWORK),--framework $(FRAMEWORK)) $(ARGS)
 
 test: .venv/.dev system ## all tests, with branch coverage; ARGS="-k circuit" passes options

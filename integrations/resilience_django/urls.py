@@ -36,7 +36,8 @@ def _operate(request: HttpRequest, rest: str | None = None) -> HttpResponse:
     """
     state = current()
     path = api.ROOT if rest is None else api.HOME + rest
-    actor = state.actor(request) if state.is_open else None
+    is_there = state.is_open and state.web.endpoints
+    actor = state.actor(request) if is_there else None
     return response_of(api.answer(state.system, asked_of(request, path), actor))
 
 

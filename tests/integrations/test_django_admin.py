@@ -263,6 +263,15 @@ def test_the_staff_have_only_the_admins(name: str) -> None:
         assert client_of(name).get(f"/resilience/{part}").status_code == 404
 
 
+def test_nothing_is_served_where_the_setting_says_so(system: System) -> None:
+    """`endpoints` is for all of them."""
+    setting = {"system": system, "authorize": lambda _: "ada"}
+    with project(system, RESILIENCE=setting):
+        assert client_of("nobody").get("/resilience/").status_code == 200
+    with project(system, RESILIENCE={**setting, "web": {"endpoints": False}}):
+        assert client_of("nobody").get("/resilience/").status_code == 404
+
+
 def test_programs_operate_by_the_projects_own_authorize(system: System) -> None:
     """By token, as everywhere; Django's CSRF token is for sessions."""
     client = client_of("nobody", enforce_csrf_checks=True)
