@@ -13,6 +13,7 @@ from tests.integrations.test_engine_servers import (
     LIMIT,
     UVICORN,
     Serve,
+    assert_one_engine_each,
     case,
     reloaded,
     serve,  # noqa: F401 - a fixture
@@ -46,22 +47,7 @@ def test_each_worker_has_one_engine_and_the_master_none(
     driver: str,
 ) -> None:
     """A thread from the first request on, or a task of the lifespan; it drains once."""
-    server = serve(*command)
-
-    workers = server.workers(2)
-
-    assert server.parent not in workers
-    for each in workers.values():
-        assert each["engine"] == driver
-        assert each["threads"] == (1 if driver == "thread" else 0)
-    for kind in ("duty", "slow duty", "async duty"):
-        server.until(partial(server.has_told, kind, workers.keys()))
-
-    server.stop()
-
-    assert server.told("drained") == dict.fromkeys(workers, 1)
-    assert server.told("duty").keys() == workers.keys()
-    assert "Traceback" not in server.output
+    assert_one_engine_each(serve(*command), driver)
 
 
 def test_an_async_view_begins_it_too(serve: Serve) -> None:  # noqa: F811

@@ -196,13 +196,8 @@ TWO_WORKERS = [
 ]
 
 
-@pytest.mark.parametrize(("command", "driver"), TWO_WORKERS)
-def test_each_worker_has_one_engine_and_the_master_none(
-    serve: Serve, command: tuple[str, ...], driver: str
-) -> None:
-    """It does all kinds of duties, and drains once when the server is told to end."""
-    server = serve(*command)
-
+def assert_one_engine_each(server: Server, driver: str) -> None:
+    """Assert that each of two workers has an engine that works and drains, and the parent none."""
     workers = server.workers(2)
 
     assert server.parent not in workers
@@ -218,6 +213,14 @@ def test_each_worker_has_one_engine_and_the_master_none(
     assert server.told("drained") == dict.fromkeys(workers, 1)
     assert server.told("duty").keys() == workers.keys()
     assert "Traceback" not in server.output
+
+
+@pytest.mark.parametrize(("command", "driver"), TWO_WORKERS)
+def test_each_worker_has_one_engine_and_the_master_none(
+    serve: Serve, command: tuple[str, ...], driver: str
+) -> None:
+    """It does all kinds of duties, and drains once when the server is told to end."""
+    assert_one_engine_each(serve(*command), driver)
 
 
 @pytest.mark.parametrize("options", [[], ["--preload"], ["--threads=4"]])
