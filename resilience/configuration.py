@@ -7,6 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from resilience.chaos.settings import ChaosSettings
 from resilience.core.demand import is_made
 from resilience.core.overrides import Given
 from resilience.core.section import Section
@@ -40,6 +41,7 @@ def prepared(parts: Parts, by_source: BySource) -> list[Commit]:
         *_health(parts, by_source),
         *_journal(parts, by_source),
         *_healer(parts, by_source),
+        *_chaos(parts, by_source),
     ]
 
 
@@ -103,6 +105,12 @@ def _healer(parts: Parts, by_source: BySource) -> Iterator[Commit]:
     given = _merged(by_source, HealerSettings)
     if given != HealerSettings() or is_made(parts, "healer"):
         yield partial(parts.healer.configure, given)
+
+
+def _chaos(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, ChaosSettings)
+    if given != ChaosSettings() or is_made(parts, "chaos"):
+        yield partial(parts.chaos.configure, given)
 
 
 def _merged(by_source: BySource, kind: type[S]) -> S:

@@ -11,6 +11,7 @@ from resilience.core.categories import TRANSIENT
 from resilience.core.classify import Matcher
 from resilience.core.guard import Layer, decorate
 from resilience.core.names import NOTHING, did_you_mean
+from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError, UnknownSettingError
 from resilience.parts import Parts
 
@@ -32,9 +33,9 @@ class Decorator(Protocol):
         ...
 
 
-def adding(make: Callable[[], Layer]) -> Decorator:
-    """Return a decorator that adds a layer, made anew for each function."""
-    return lambda call: decorate(call, make())
+def adding(make: Callable[[], Layer], runtime: Runtime) -> Decorator:
+    """Return a decorator that adds a layer of a system, made anew for each function."""
+    return lambda call: decorate(call, make(), runtime)
 
 
 def is_target(first: Any) -> bool:
@@ -90,11 +91,11 @@ class Decorators(Parts):
         from resilience.circuits.settings import CircuitSettings
 
         if is_target(name):
-            return decorate(name, CircuitLayer(self.circuits, None, {}))
+            return decorate(name, CircuitLayer(self.circuits, None, {}), self.runtime)
         if name is not None and not isinstance(name, str):
             raise ConfigurationError(f"circuit name={name!r}: give a text")
         CircuitSettings.of(options, f"@circuit({name!r})" if name else "@circuit")
-        return adding(lambda: CircuitLayer(self.circuits, name, options))
+        return adding(lambda: CircuitLayer(self.circuits, name, options), self.runtime)
 
     def fallback(
         self,
@@ -143,7 +144,7 @@ class Decorators(Parts):
             )
 
         make()  # so that wrong arguments are refused on their own line
-        return adding(make)
+        return adding(make, self.runtime)
 
     @overload
     def retry(self, call: F, /) -> F: ...
@@ -182,7 +183,7 @@ class Decorators(Parts):
         if attempts is not _LEFT_OUT:
             options["attempts"] = attempts
         RetrySettings.of(options, "@retry")
-        return adding(lambda: RetryLayer(self.retries, options))
+        return adding(lambda: RetryLayer(self.retries, options), self.runtime)
 
     def timeout(self, seconds: Seconds, *, name: str | None = None) -> Decorator:
         """Limit the time of each call.
@@ -203,7 +204,7 @@ class Decorators(Parts):
         from resilience.limits.deadlines import TimeoutLayer
 
         TimeoutLayer(self.timeouts, seconds, name)
-        return adding(lambda: TimeoutLayer(self.timeouts, seconds, name))
+        return adding(lambda: TimeoutLayer(self.timeouts, seconds, name), self.runtime)
 
     @overload
     def bulkhead(self, call: F, /) -> F: ...
@@ -227,13 +228,13 @@ class Decorators(Parts):
         from resilience.limits.registry import BulkheadSettings
 
         if is_target(limit):
-            return decorate(limit, BulkheadLayer(self.bulkheads, None, {}))
+            return decorate(limit, BulkheadLayer(self.bulkheads, None, {}), self.runtime)
         if isinstance(limit, str):
             raise ConfigurationError(f"@bulkhead({limit!r}): write @bulkhead(name={limit!r})")
         if limit is not _LEFT_OUT:
             options["limit"] = limit
         BulkheadSettings.of(options, "@bulkhead")
-        return adding(lambda: BulkheadLayer(self.bulkheads, name, options))
+        return adding(lambda: BulkheadLayer(self.bulkheads, name, options), self.runtime)
 
     def feature(
         self,
@@ -282,7 +283,9 @@ class Decorators(Parts):
             **unknown,
         }
         options = Feature.of(name, given).options()
-        return adding(lambda: FeatureLayer(self.degradation, name, options, otherwise))
+        return adding(
+            lambda: FeatureLayer(self.degradation, name, options, otherwise), self.runtime
+        )
 
     @overload
     def heal(self, call: F, /) -> F: ...
@@ -320,9 +323,9 @@ class Decorators(Parts):
         from resilience.healing.layer import HealLayer
 
         if is_target(component):
-            return decorate(component, HealLayer(self.healer, None, {}))
+            return decorate(component, HealLayer(self.healer, None, {}), self.runtime)
         HealLayer(self.healer, component, options)
-        return adding(lambda: HealLayer(self.healer, component, options))
+        return adding(lambda: HealLayer(self.healer, component, options), self.runtime)
 
 
 # The overloads are what type checkers read; for everyone else the long one is the signature.

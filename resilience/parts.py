@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from resilience.core.demand import is_made, part
 from resilience.core.runtime import Runtime
+from resilience.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from resilience.chaos.service import Chaos
+    from resilience.chaos.surroundings import Surroundings as ChaosSurroundings
     from resilience.circuits.breaker import Circuit
     from resilience.circuits.registry import Circuits
     from resilience.degradation.metrics import Measures
@@ -85,6 +88,13 @@ class Parts:
         return Healer(self.runtime, self._surroundings())
 
     @part
+    def chaos(self) -> Chaos:
+        """Experiments: faults on purpose, within limits."""
+        from resilience.chaos.service import Chaos
+
+        return Chaos(self.runtime, self._chaos_surroundings())
+
+    @part
     def host(self) -> Host:
         """What this process and its machine have left: memory, CPU, disk, event loop."""
         from resilience.telemetry.host import SAMPLED_EVERY, Host
@@ -136,6 +146,24 @@ class Parts:
     def _surroundings(self) -> Surroundings | None:
         """Return the healer's ways to other parts; as with `_measures`, `System` joins them."""
         return None
+
+    def _chaos_surroundings(self) -> ChaosSurroundings:
+        """Return what experiments see of the other parts."""
+        from resilience.chaos.surroundings import Surroundings
+
+        measures = self._measures()
+
+        def measure(metric: str, of: str | None) -> float | None:
+            whole, of_one = measures[metric]
+            if of is None:
+                return whole()
+            if of_one is None:
+                raise ConfigurationError(f"{metric} is of the whole process: leave out ({of})")
+            return of_one(of)
+
+        return Surroundings(
+            lambda: self.circuits, lambda: self.bulkheads, measure, self._level_so_far
+        )
 
     def _measures(self) -> Measures:
         """Return what rules can look at; parts that know each other are for `System` to join."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from resilience.chaos.settings import ChaosSettings
 from resilience.circuits.settings import CircuitSettings
 from resilience.core.checks import flag, mapping, one_of, patterns, seconds, text, whole
 from resilience.core.names import ENVIRONMENT, as_variable, did_you_mean
@@ -86,6 +87,7 @@ class WebSettings(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
+    "chaos": ChaosSettings,
     "degradation": DegradationSettings,
     "healer": HealerSettings,
     "health": HealthSettings,
@@ -116,6 +118,7 @@ class Settings:
         timeouts: the same for `@timeout`, by its own name, else the circuit's or function's.
         bulkheads: the same for `@bulkhead`, by its own name, else the function's.
         limits: what timeouts and bulkheads share.
+        chaos: what experiments may do.
         degradation: when the app steps down by itself, and what is off then.
         healer: when and how failed components are recovered.
         health: how often to look at the components, and what to make of it.
@@ -133,6 +136,7 @@ class Settings:
     timeouts: ByName = field(default_factory=dict)
     bulkheads: ByName = field(default_factory=dict)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    chaos: ChaosSettings = field(default_factory=ChaosSettings)
     degradation: DegradationSettings = field(default_factory=DegradationSettings)
     healer: HealerSettings = field(default_factory=HealerSettings)
     health: HealthSettings = field(default_factory=HealthSettings)

@@ -95,7 +95,7 @@ def reset(system: System = default_system) -> None:
     """Close all circuits of `system` afresh, without orders, counts or keys; fill all budgets.
 
     It is at the normal level then, no feature is under an order, no health check has found
-    anything yet, and the healer knows of no failure.
+    anything yet, the healer knows of no failure, and no experiment runs.
     """
     system.circuits.reset()
     system.retries.reset()
@@ -105,6 +105,8 @@ def reset(system: System = default_system) -> None:
         system.health.reset()
     if is_made(system, "healer"):
         system.healer.reset()
+    if is_made(system, "chaos"):
+        system.chaos.halt("reset")
 
 
 @contextmanager

@@ -51,11 +51,13 @@ class Circuit(Automaton):
         runtime: its system's clock, chance and events.
     """
 
-    __slots__ = ("__weakref__", "_entered", "_lock", "monotonic", "name", "used")
+    __slots__ = ("__weakref__", "_entered", "_lock", "inside", "monotonic", "name", "used")
 
     def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime) -> None:
         self.name = name
         self.monotonic = runtime.clock.monotonic
+        self.inside: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+        """Puts an experiment's fault into functions given to `call`; None: there is none."""
         self.used = 0.0  # monotonic seconds of the last use; kept for circuits made by key
         self._lock = Lock()
         self._entered: Entered[tuple[Permit, float]] | None = None
@@ -72,7 +74,8 @@ class Circuit(Automaton):
         Raises:
             CircuitOpenError: the call was not made.
         """
-        result: R = call_sync(self, fn, args, kwargs)
+        made = fn if self.inside is None else self.inside(fn)
+        result: R = call_sync(self, made, args, kwargs)
         return result
 
     @overload
@@ -87,7 +90,8 @@ class Circuit(Automaton):
         Raises:
             CircuitOpenError: the call was not made.
         """
-        return await call_async(self, fn, args, kwargs)
+        made = fn if self.inside is None else self.inside(fn)
+        return await call_async(self, made, args, kwargs)
 
     def __enter__(self) -> Circuit:
         self._enter()

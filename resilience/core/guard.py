@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import update_wrapper
 from types import FunctionType, MethodType
 from typing import Any, Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from resilience.core.kinds import Kind, kind_of
 from resilience.core.proxy import GuardedObject
@@ -21,6 +21,7 @@ ORDER = ("feature", "fallback", "heal", "retry", "circuit", "bulkhead", "timeout
 _ATTRIBUTE = "__resilience__"
 
 _bare: WeakSet[Callable[..., Any]] = WeakSet()  # functions that some guard stands for
+_runs: WeakKeyDictionary[Callable[..., Any], Guard] = WeakKeyDictionary()
 
 
 class Layer(Protocol):
@@ -51,11 +52,13 @@ class Guard:
         call: the function as its author wrote it.
         kind: how it gives its answer.
         layers: outermost first.
+        runtime: the ground of the system whose layers they are; None: of none.
     """
 
     call: Callable[..., Any]
     kind: Kind
     layers: tuple[Layer, ...] = ()
+    runtime: object = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -84,13 +87,14 @@ class Guard:
                 f"its arguments, or guard a function that calls this one"
             )
         layers = sorted((*self.layers, layer), key=lambda each: ORDER.index(each.role))
-        return Guard(self.call, self.kind, tuple(layers))
+        return Guard(self.call, self.kind, tuple(layers), self.runtime)
 
     def build(self) -> Callable[..., Any]:
         """Return the guarded callable: a function for a function, else a proxy of the object."""
         run = self.call
         for layer in reversed(self.layers):
             run = layer.wrap(run, self)
+        _runs[run] = self
         if not isinstance(self.call, FunctionType):
             proxy: Any = GuardedObject(self.call, self, run)
             return proxy  # type: ignore[no-any-return]
@@ -105,23 +109,30 @@ class Guard:
         name = getattr(self.call, "__qualname__", "")
         if name and getattr(module, name, None) is built:
             return name
-        return _rebuild, (self.call, self.layers)
+        return _rebuild, (self.call, self.layers, self.runtime)
 
 
-def _rebuild(call: Callable[..., Any], layers: tuple[Layer, ...]) -> Callable[..., Any]:
-    return _attached(Guard(call, kind_of(call), layers)).build()
+def _rebuild(
+    call: Callable[..., Any], layers: tuple[Layer, ...], runtime: object = None
+) -> Callable[..., Any]:
+    return _attached(Guard(call, kind_of(call), layers, runtime)).build()
 
 
-def decorate(target: Any, layer: Layer) -> Any:
+def decorate(target: Any, layer: Layer, runtime: object = None) -> Any:
     """Return `target` with `layer` added to its guard.
+
+    Args:
+        target: what is guarded.
+        layer: what its decorator adds.
+        runtime: the ground of the decorator's system.
 
     Raises:
         DecorationError: nothing that can be guarded, or it has such a layer already.
     """
     if isinstance(target, classmethod | staticmethod):
-        return type(target)(decorate(target.__func__, layer))
+        return type(target)(decorate(target.__func__, layer, runtime))
     _refuse_what_is_no_call(target, layer.role)
-    guard = _own_guard(target) or Guard(target, kind_of(target))
+    guard = _own_guard(target) or Guard(target, kind_of(target), runtime=runtime)
     return _attached(guard.add(layer)).build()
 
 
@@ -148,6 +159,11 @@ def layer_of(target: Any, role: str) -> Layer | None:
     if guard is None:
         return None
     return guard.layer(role) or layer_of(guard.call, role)
+
+
+def guarded_runs(runtime: object) -> list[tuple[Callable[..., Any], Guard]]:
+    """Return the guarded calls that were built on `runtime`, and are still held by somebody."""
+    return [(run, guard) for run, guard in list(_runs.items()) if guard.runtime is runtime]
 
 
 def guarded(target: Any) -> bool:

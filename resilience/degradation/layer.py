@@ -50,6 +50,11 @@ class FeatureLayer:
         self._source = None if otherwise is NOTHING else Source(otherwise)
         self._switch: Switch | None = None
 
+    @property
+    def feature(self) -> str:
+        """The feature's name."""
+        return self._name
+
     def attach(self, guard: Guard) -> None:
         """Describe the feature, and check that `otherwise` fits the function."""
         if self._source is not None:

@@ -55,6 +55,11 @@ class HealLayer:
         self._terms = _checked({**DEFAULTS, **options})
         self._name = component or ""
 
+    @property
+    def healed(self) -> str:
+        """The component that is recovered; "" until it is attached without a name."""
+        return self._name
+
     def attach(self, guard: Guard) -> None:
         """Fit any function."""
 

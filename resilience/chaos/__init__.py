@@ -1,0 +1,1 @@
+"""Faults on purpose, within limits: to see that the app holds what it promises."""

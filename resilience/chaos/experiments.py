@@ -1,0 +1,125 @@
+"""Experiments: what is to go wrong, where, for how long, and what has to hold meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from typing import Any
+
+from resilience.chaos.faults import Fault, fault_of
+from resilience.chaos.steady import Probe, probe_of
+from resilience.core.checks import mapping, number, seconds, text, whole
+from resilience.core.names import did_you_mean
+from resilience.errors import ConfigurationError, UnknownSettingError
+
+MATCHES = ("header", "tenant", "route")
+
+Match = Callable[..., bool] | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment.
+
+    Args:
+        name: what people, events and the journal call it.
+        fault: what goes wrong: a `Fault`, or as files say it, `{"kind": "latency", "seconds": 2}`.
+        target: where: the name of a circuit, component, feature, bulkhead, or guarded function
+            (`module.qualname`), or a route's template, which begins with "/"; with
+            "circuit:", "component:", "feature:", "function:" or "route:" before it where one name
+            is several things. Or a guarded function.
+        duration: seconds, > 0 (or a `timedelta`); None: the setting `default_duration`.
+        share: above 0 and at most 1, of the calls that match.
+        steady_state: what has to hold before, during and after: functions that return True or
+            None (holds) or False, or conditions such as "error_rate <= 0.05",
+            "health_score(postgres) >= 80", "circuit payments is closed".
+        match: which calls: a function of the call's arguments; or `{"header": {name: value},
+            "tenant": …, "route": …}` of the request that they serve. None: all.
+        seed: of its chance; None: one is drawn, and told in the result. The same seed hits the
+            same calls, in the order in which they come.
+
+    Raises:
+        ConfigurationError: a value that is not allowed.
+    """
+
+    name: str
+    fault: Fault
+    target: Any
+    duration: float | timedelta | None = None
+    share: float = 1.0
+    steady_state: Any = ()
+    match: Match | None = None
+    seed: int | None = None
+    probes: tuple[Probe, ...] = field(default=(), init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text("experiment name", self.name)
+        put = object.__setattr__  # frozen: what is given comes in several shapes
+        put(self, "fault", fault_of(self.fault))
+        if not callable(self.target):
+            text("experiment target", self.target)
+        if self.duration is not None:
+            put(self, "duration", seconds("experiment duration", self.duration))
+        put(self, "share", number("experiment share", self.share, above=0.0, most=1.0))
+        if self.seed is not None:
+            whole("experiment seed", self.seed, least=0, most=2**63 - 1)
+        put(self, "steady_state", _listed(self.steady_state))
+        put(self, "probes", tuple(probe_of(each) for each in self.steady_state))
+        _check_match(self.match)
+
+    @property
+    def target_name(self) -> str:
+        """The target, as people read it."""
+        if isinstance(self.target, str):
+            return self.target
+        return f"{self.target.__module__}.{self.target.__qualname__}"
+
+    @classmethod
+    def of(cls, value: Any) -> Experiment:
+        """Return an experiment: itself, or what a table of its arguments describes.
+
+        Raises:
+            UnknownSettingError: an argument has no such name; says near names.
+            ConfigurationError: a value that is not allowed, or name, fault or target is missing.
+        """
+        if isinstance(value, cls):
+            return value
+        known = [each.name for each in fields(cls) if each.init]
+        for name in mapping("experiment", value):
+            if name not in known:
+                raise UnknownSettingError(
+                    f"experiment: unknown argument {name!r}{did_you_mean(name, known)}"
+                )
+        for name in ("name", "fault", "target"):
+            if name not in value:
+                raise ConfigurationError(f"experiment: {name} is missing")
+        return cls(**value)
+
+    def with_seed(self, seed: int) -> Experiment:
+        """Return the same experiment with that seed: to replay the run that told it."""
+        return replace(self, seed=seed)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str) or callable(value):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise ConfigurationError(f"steady_state={value!r}: give conditions, or functions")
+    return tuple(value)
+
+
+def _check_match(match: Any) -> None:
+    if match is None or callable(match):
+        return
+    for name, value in mapping("match", match).items():
+        if name not in MATCHES:
+            raise UnknownSettingError(f"match: unknown {name!r}{did_you_mean(name, MATCHES)}")
+        if name == "header":
+            for header, wanted in mapping("match header", value).items():
+                text("match header", header)
+                text(f"match header {header}", wanted, longest=1000)
+        else:
+            text(f"match {name}", value)
+    if not match:
+        raise ConfigurationError("match={}: give a header, tenant or route, or None for all")

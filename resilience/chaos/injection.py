@@ -1,0 +1,186 @@
+"""Putting a fault into calls: which ones are hit, and, for each kind of function, how."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from random import Random
+from threading import Lock
+from types import CoroutineType
+from typing import Any
+
+from resilience.chaos.experiments import Experiment
+from resilience.chaos.faults import Blow
+from resilience.chaos.leases import Lease
+from resilience.chaos.skew import off_by
+from resilience.clock import Clock
+from resilience.core.items import relayed
+from resilience.core.kinds import Kind
+from resilience.core.request import present
+
+Call = Callable[..., Any]
+
+SLICE = 0.05
+"""Seconds after which a call that is held up sees that its experiment was halted."""
+
+_SOON = 1e-6
+
+
+class Injection:
+    """One fault in force: decides which calls it hits.
+
+    Args:
+        experiment: what is injected, and into which calls.
+        clock: what delays wait on.
+        random: the experiment's own chance.
+        lease: until when.
+        tenant_header: the request header that names the tenant.
+
+    Attributes:
+        seen: calls of the target that matched while it was in force.
+        hit: those that the fault hit.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        clock: Clock,
+        random: Random,
+        lease: Lease,
+        tenant_header: str,
+    ) -> None:
+        self._experiment = experiment
+        self._clock = clock
+        self._random = random
+        self._lease = lease
+        self._tenant_header = tenant_header.lower()
+        self._lock = Lock()
+        self.seen = 0
+        self.hit = 0
+
+    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
+        """Return what happens to a call; None: nothing."""
+        if not self._lease.holds() or not self._matches(args, kwargs):
+            return None
+        experiment = self._experiment
+        with self._lock:
+            self.seen += 1
+            if experiment.share < 1.0 and self._random.random() >= experiment.share:
+                return None
+            self.hit += 1
+            return experiment.fault.blow(self._random, experiment.name)
+
+    def hold_up(self, seconds: float) -> None:
+        """Return after `seconds`, or when the experiment ends."""
+        until = self._clock.monotonic() + seconds
+        while (left := self._left(until)) > _SOON:
+            self._clock.sleep(min(left, SLICE))
+
+    async def hold_up_async(self, seconds: float) -> None:
+        """Return after `seconds`, or when the experiment ends; other tasks run meanwhile."""
+        until = self._clock.monotonic() + seconds
+        while (left := self._left(until)) > _SOON:
+            await self._clock.sleep_async(min(left, SLICE))
+
+    def _left(self, until: float) -> float:
+        return min(until, self._lease.ends) - self._clock.monotonic()
+
+    def _matches(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        match = self._experiment.match
+        if match is None:
+            return True
+        if callable(match):
+            return bool(match(*args, **kwargs))
+        request = present.get()
+        if request is None:
+            return False
+        headers = request.headers
+        wanted = {name.lower(): value for name, value in match.get("header", {}).items()}
+        if "tenant" in match:
+            wanted[self._tenant_header] = match["tenant"]
+        return all(headers.get(name) == value for name, value in wanted.items()) and (
+            "route" not in match or request.route == match["route"]
+        )
+
+
+def struck(injection: Injection, call: Call, kind: Kind) -> Call:
+    """Return `call`, of that kind, with the fault in it."""
+    return _SHELLS[kind](injection, call)
+
+
+def _sync(injection: Injection, call: Call) -> Call:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        blow = injection.strike(args, kwargs)
+        if blow is None:
+            return call(*args, **kwargs)
+        injection.hold_up(blow.delay)
+        if blow.error is not None:
+            raise blow.error
+        with off_by(blow.skew):
+            result = call(*args, **kwargs)
+        if type(result) is CoroutineType:
+            return _finish(blow, result)
+        return result if blow.result is None else blow.result(result)
+
+    return guarded
+
+
+async def _finish(blow: Blow, result: Any) -> Any:
+    with off_by(blow.skew):
+        answer = await result
+    return answer if blow.result is None else blow.result(answer)
+
+
+def _async(injection: Injection, call: Call) -> Call:
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        blow = injection.strike(args, kwargs)
+        if blow is None:
+            return await call(*args, **kwargs)
+        await injection.hold_up_async(blow.delay)
+        if blow.error is not None:
+            raise blow.error
+        return await _finish(blow, call(*args, **kwargs))
+
+    return guarded
+
+
+def _generator(injection: Injection, call: Call) -> Call:
+    def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        blow = injection.strike(args, kwargs)
+        if blow is not None:
+            injection.hold_up(blow.delay)
+            if blow.error is not None:
+                raise blow.error
+            if blow.result is not None:
+                for item in call(*args, **kwargs):
+                    yield blow.result(item)
+                return None
+        return (yield from call(*args, **kwargs))
+
+    return guarded
+
+
+def _async_generator(injection: Injection, call: Call) -> Call:
+    def start(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        blow = injection.strike(args, kwargs)
+        items: AsyncGenerator[Any, Any] = call(*args, **kwargs)
+        return items if blow is None else _struck_items(injection, blow, items)
+
+    return relayed(start)
+
+
+async def _struck_items(
+    injection: Injection, blow: Blow, items: AsyncGenerator[Any, Any]
+) -> AsyncGenerator[Any, Any]:
+    await injection.hold_up_async(blow.delay)
+    if blow.error is not None:
+        raise blow.error
+    async for item in items:
+        yield item if blow.result is None else blow.result(item)
+
+
+_SHELLS: dict[Kind, Callable[[Injection, Call], Call]] = {
+    Kind.SYNC: _sync,
+    Kind.ASYNC: _async,
+    Kind.GENERATOR: _generator,
+    Kind.ASYNC_GENERATOR: _async_generator,
+}

@@ -1,0 +1,81 @@
+"""Experiments that are asked for most, by name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypedDict, Unpack
+
+from resilience.chaos.experiments import Experiment, Match
+from resilience.chaos.faults import Error, Exhaustion, Latency, Outage
+
+Seconds = float | timedelta
+
+
+class Options(TypedDict, total=False):
+    """The other arguments of an `Experiment`."""
+
+    name: str
+    duration: Seconds | None
+    share: float
+    steady_state: Any
+    match: Match | None
+    seed: int | None
+
+
+def _made(preset: str, fault: Any, target: Any, options: Options) -> Experiment:
+    named = target if isinstance(target, str) else target.__qualname__
+    given: dict[str, Any] = {"name": f"{preset} of {named}"[:200], **options}
+    return Experiment(fault=fault, target=target, **given)
+
+
+def latency_spike(
+    target: Any, seconds: Seconds = 2.0, jitter: float = 0.2, **options: Unpack[Options]
+) -> Experiment:
+    """Return an experiment in which each call takes `seconds` longer, give or take `jitter`."""
+    return _made("latency spike", Latency(seconds, jitter), target, options)
+
+
+def error_burst(
+    target: Any, exception: Any = ConnectionError, **options: Unpack[Options]
+) -> Experiment:
+    """Return an experiment in which half of the calls fail, or the `share` that is given."""
+    given: Options = {"share": 0.5, **options}
+    return _made("error burst", Error(exception), target, given)
+
+
+def outage(target: Any, **options: Unpack[Options]) -> Experiment:
+    """Return an experiment in which nobody answers."""
+    return _made("outage", Outage(), target, options)
+
+
+def slow_database(target: Any, seconds: Seconds = 0.5, **options: Unpack[Options]) -> Experiment:
+    """Return an experiment in which each query takes `seconds` longer, give or take half of it."""
+    return _made("slow database", Latency(seconds, 0.5), target, options)
+
+
+def resource_exhaustion(
+    target: Any, bulkhead: str | None = None, **options: Unpack[Options]
+) -> Experiment:
+    """Return an experiment in which a bulkhead, by default the target's, has no place left."""
+    return _made("resource exhaustion", Exhaustion(bulkhead), target, options)
+
+
+def cascade(*targets: Any, **options: Unpack[Options]) -> list[Experiment]:
+    """Return one outage for each target, to be run one after the other, or begun together.
+
+    Each is half as long as the one before; `chaos.max_concurrent` says how many run at once.
+    """
+    length: Any = options.get("duration") or 60.0
+    found = []
+    for place, target in enumerate(targets):
+        given: Options = {**options, "duration": length / 2**place}
+        given["name"] = f"{options.get('name', 'cascade')} {place + 1}"
+        found.append(_made("cascade", Outage(), target, given))
+    return found
+
+
+PRESETS = {
+    each.__name__: each
+    for each in (latency_spike, error_burst, outage, slow_database, resource_exhaustion)
+}
+"""Presets of one experiment, by name."""

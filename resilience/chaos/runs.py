@@ -1,0 +1,275 @@
+"""One run of an experiment: the fault goes in, is watched, and comes out whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from threading import Lock
+from types import CellType
+from typing import Any
+
+from resilience import signals
+from resilience.chaos import skew
+from resilience.chaos.advice import Showing, observations, recommendations
+from resilience.chaos.evidence import Evidence
+from resilience.chaos.experiments import Experiment
+from resilience.chaos.faults import ClockSkew, Exhaustion
+from resilience.chaos.injection import Injection, struck
+from resilience.chaos.leases import LASTS, Lease
+from resilience.chaos.openings import openings
+from resilience.chaos.results import ABORTED, COMPLETED, FAILED, Result, SteadyState
+from resilience.chaos.settings import ChaosSettings
+from resilience.chaos.steady import View
+from resilience.chaos.surroundings import Surroundings
+from resilience.chaos.targets import ROUTE, Aim
+from resilience.core.kinds import kind_of
+from resilience.core.runtime import Runtime
+from resilience.errors import ChaosRefusedError
+from resilience.events import Event
+from resilience.limits.bulkheads import Bulkhead
+
+DEEP = ("minimal", "emergency")
+"""Levels of service at which an experiment has gone too far."""
+
+
+class Run:
+    """One run of an experiment.
+
+    Args:
+        experiment: what goes wrong, and where.
+        aim: what its target means.
+        duration: seconds, > 0.
+        seed: of its chance.
+        runtime: the system's ground.
+        around: its parts.
+        settings: how careful to be.
+        actor: who asked for it.
+        done: called with the result, once.
+
+    Attributes:
+        result: None until it has ended.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        aim: Aim,
+        *,
+        duration: float,
+        seed: int,
+        runtime: Runtime,
+        around: Surroundings,
+        settings: ChaosSettings,
+        actor: str | None,
+        done: Callable[[Run, Result], None],
+    ) -> None:
+        clock = runtime.clock
+        self.experiment, self.aim, self.actor, self.seed = experiment, aim, actor, seed
+        self.duration, self.settings = duration, settings
+        self.result: Result | None = None
+        self._runtime, self._around, self._done = runtime, around, done
+        self._view = View(around.measure, self._state_of, runtime.engine.settle)
+        self._started, self.started_at = clock.monotonic(), clock.time()
+        lasts = max(LASTS, 3 * settings.check_interval)
+        self.lease = Lease(clock, self._started + duration, lasts)
+        self.injection = Injection(
+            experiment, clock, Random(seed), self.lease, settings.tenant_header
+        )
+        self._before = self._during = SteadyState()
+        self._evidence: Evidence | None = None
+        self._undo: list[Callable[[], object]] = []
+        self._abort = ""
+        self._lock = Lock()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds, >= 0, until it ends by itself."""
+        return max(0.0, self._started + self.duration - self._runtime.clock.monotonic())
+
+    # -- its course ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """See that all is steady, and put the fault in.
+
+        Raises:
+            ChaosRefusedError: it is not; nothing was injected.
+        """
+        self._before = self._look()
+        if not self._before.holds:
+            raise ChaosRefusedError(f"not steady before it began: {self._before.broken()}")
+        clock = self._runtime.clock
+        self._started, self.started_at = clock.monotonic(), clock.time()  # looking took its time
+        self.lease.ends = self._started + self.duration
+        self.lease.renew()
+        self._evidence = Evidence(self._runtime.bus, self._hear)
+        try:
+            self._inject()
+        except BaseException:
+            self._take_out()
+            raise
+        self._runtime.bus.emit(
+            signals.chaos_started, self.experiment.name, self._told({"duration": self.duration})
+        )
+
+    def step(self) -> bool:
+        """Look at what has to hold, and go on or end it; returns whether it has ended."""
+        if self.result is None:
+            if self._abort:
+                self.end(ABORTED, self._abort)
+            elif self.remaining <= 0.0:
+                self.end(COMPLETED)
+            elif not self.lease.holds():
+                self.end(ABORTED, "nobody saw to it any more, so its faults ended")
+            else:
+                self._watch()
+        return self.result is not None
+
+    def end(self, status: str, reason: str = "", *, look: bool = True) -> None:
+        """Take the fault out, look once more, and tell; only the first call counts.
+
+        Args:
+            status: how it ended.
+            reason: why, if not by itself.
+            look: False where nothing may wait: the steady state after it stays unknown.
+        """
+        self.lease.end()
+        with self._lock:
+            if self._evidence is None or self.result is not None:
+                return
+            evidence, self._evidence = self._evidence, None
+        elapsed = min(self.duration, self._runtime.clock.monotonic() - self._started)
+        self._take_out()
+        evidence.stop()
+        showing = Showing(
+            self.experiment, self.aim, self.injection, evidence, elapsed, self._around
+        )
+        after = self._look() if look else None
+        self.result = self._resulting(status, reason, showing, after)
+        self._done(self, self.result)
+        self._runtime.bus.emit(
+            signals.chaos_finished,
+            self.experiment.name,
+            self._told(
+                {
+                    "status": self.result.status,
+                    "reason": self.result.reason,
+                    "calls": self.injection.seen,
+                    "injected": self.injection.hit,
+                    "observations": list(self.result.observations),
+                    "recommendations": list(self.result.recommendations),
+                }
+            ),
+        )
+
+    def drop(self) -> None:
+        """Take the fault out and say nothing: in a forked child it is the parent's run."""
+        self.lease.end()
+        if self._evidence is not None:
+            self._evidence.stop()
+        self._take_out()
+
+    def _resulting(
+        self, status: str, reason: str, showing: Showing, after: SteadyState | None
+    ) -> Result:
+        try:
+            seen, advised = observations(showing), recommendations(showing)
+        except Exception as error:
+            status, reason = FAILED, f"its evidence cannot be read: {error!r}"
+            seen = advised = ()
+        return Result(
+            self.experiment.name, status, reason, self.experiment.fault.KIND,
+            self.experiment.target_name, self.seed, self.started_at, showing.elapsed,
+            self.injection.seen, self.injection.hit, self._before, self._during, after,
+            seen, advised,
+        )  # fmt: skip
+
+    # -- watching -----------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        self.lease.renew()
+        self._during = found = self._look()
+        if not found.holds:
+            self.end(ABORTED, f"the steady state broke: {found.broken()}")
+        elif self.settings.safe_mode and self._around.level() in DEEP:
+            self.end(ABORTED, f"the level of service reached {self._around.level()}")
+
+    def _look(self) -> SteadyState:
+        return SteadyState(tuple(probe.find(self._view) for probe in self.experiment.probes))
+
+    def _state_of(self, circuit: str) -> str:
+        return str(self._around.circuits()[circuit].state)
+
+    def _hear(self, event: Event) -> None:
+        """Stop injecting at once where it goes too far; the runner ends it with its next step."""
+        if not self.settings.safe_mode:
+            return
+        if event.type == "circuit_opened" and not self.aim.concerns(event.component):
+            self.abort(f"circuit {event.component!r} opened, which is outside of its target")
+        elif event.type == "degradation_changed" and event.data.get("level") in DEEP:
+            self.abort(f"the level of service reached {event.data['level']}")
+
+    def abort(self, reason: str) -> None:
+        """Stop injecting now; the next step ends the run."""
+        self._abort = self._abort or reason
+        self.lease.end()
+
+    def _told(self, more: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "fault": self.experiment.fault.KIND,
+            "target": self.experiment.target_name,
+            "seed": self.seed,
+            "actor": self.actor,
+            **more,
+        }
+
+    # -- in and out ---------------------------------------------------------------------------
+
+    def _inject(self) -> None:
+        fault = self.experiment.fault
+        if isinstance(fault, Exhaustion):
+            self._fill(fault)
+            return
+        if self.aim.kind != ROUTE:
+            self._open()
+        if isinstance(fault, ClockSkew):
+            skew.begin()
+            self._undo.append(skew.end)
+
+    def _open(self) -> None:
+        for run, guard in self.aim.runs:
+            cells = openings(run, guard.call)
+            if not cells:
+                raise ChaosRefusedError(f"{guard.name} cannot be reached, or is hit already")
+            made = struck(self.injection, guard.call, guard.kind)
+            for cell in cells:
+                self._put(cell, made)
+        for circuit in self.aim.circuits:
+            circuit.inside = lambda fn: struck(self.injection, fn, kind_of(fn))
+            self._undo.append(partial(setattr, circuit, "inside", None))
+
+    def _put(self, cell: CellType, made: Any) -> None:
+        before, cell.cell_contents = cell.cell_contents, made
+        self._undo.append(lambda: setattr(cell, "cell_contents", before))
+
+    def _fill(self, fault: Exhaustion) -> None:
+        for bulkhead in self._bulkheads(fault):
+            while bulkhead.try_take():
+                self._undo.append(bulkhead.give_back)
+
+    def _bulkheads(self, fault: Exhaustion) -> list[Bulkhead]:
+        if fault.bulkhead is not None:
+            try:
+                return [self._around.bulkheads()[fault.bulkhead]]
+            except KeyError as error:
+                raise ChaosRefusedError(str(error.args[0])) from None
+        layers = (guard.layer("bulkhead") for guard in self.aim.guards)
+        found = {id(each): each for each in (getattr(layer, "entry", None) for layer in layers)}
+        bulkheads = [each for each in found.values() if isinstance(each, Bulkhead)]
+        if not bulkheads:
+            raise ChaosRefusedError(f"{self.aim.name!r} has no bulkhead: name one")
+        return bulkheads
+
+    def _take_out(self) -> None:
+        while self._undo:
+            self._undo.pop()()

@@ -1,0 +1,27 @@
+"""What experiments see of the rest of a system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resilience.chaos.steady import Measure
+from resilience.circuits.registry import Circuits
+from resilience.limits.registry import Bulkheads
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The parts of a system that experiments are about.
+
+    Args:
+        circuits: gives the circuits.
+        bulkheads: gives the bulkheads.
+        measure: gives the number of a metric.
+        level: gives the level of service, by name.
+    """
+
+    circuits: Callable[[], Circuits]
+    bulkheads: Callable[[], Bulkheads]
+    measure: Measure
+    level: Callable[[], str]

@@ -1,0 +1,137 @@
+"""Faults reach the call from inside every layer and kind of function, and leave no trace."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from resilience import InjectedFaultError, Outage, System
+from resilience.chaos.experiments import Experiment
+from resilience.chaos.openings import openings
+from resilience.core.guard import guard_of
+
+
+def plain() -> str:
+    """Return at once."""
+    return "it"
+
+
+async def coroutine() -> str:
+    """Return when awaited."""
+    return "it"
+
+
+def generator() -> Iterator[str]:
+    """Yield one item."""
+    yield "it"
+
+
+async def async_generator() -> AsyncIterator[str]:
+    """Yield one item."""
+    yield "it"
+
+
+KINDS = [plain, coroutine, generator, async_generator]
+LAYERS: dict[str, Callable[[System], Callable[[Any], Any]]] = {
+    "circuit": lambda system: system.circuit("it"),
+    "keyed circuit": lambda system: system.circuit("it", key=lambda: "one"),
+    "retry": lambda system: system.retry(attempts=1),
+    "timeout": lambda system: system.timeout(30.0),
+    "bulkhead": lambda system: system.bulkhead(3),
+    "heal": lambda system: system.heal("it", max_wait=0.0),
+    "feature": lambda system: system.feature("it"),
+    "fallback": lambda system: system.fallback(["other"], on=KeyError),
+}
+
+
+def answer_of(call: Callable[[], Any]) -> Any:
+    """Return what a call of any kind gives in the end."""
+    answer = call()
+    if inspect.iscoroutine(answer):
+        return asyncio.run(_awaited(answer))
+    if inspect.isasyncgen(answer):
+        return asyncio.run(_collected(answer))
+    return answer if isinstance(answer, str) else "".join(answer)
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer
+
+
+async def _collected(answer: Any) -> str:
+    return "".join([item async for item in answer])
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_fault_reaches_every_kind_of_call_in_every_layer(
+    system: System, kind: Callable[[], Any], layer: str
+) -> None:
+    """An outage fails the call while it lasts, and afterwards the call is the same as before."""
+    guarded = LAYERS[layer](system)(kind)
+    guard = guard_of(guarded)
+    assert guard is not None
+
+    run = system.chaos.start(Experiment("it", Outage(), guarded, duration=5.0))
+    with pytest.raises(InjectedFaultError):
+        answer_of(guarded)
+    system.chaos.halt()
+
+    assert run.injection.hit >= 1
+    assert openings(guarded, kind)
+    if layer not in {"circuit", "keyed circuit"}:  # those have opened
+        assert answer_of(guarded) == "it"
+
+
+def test_a_call_that_nobody_hits_runs_the_code_of_its_author(system: System) -> None:
+    """Before and after an experiment the innermost cell holds the very function."""
+    guarded = system.circuit("it")(plain)
+    before = [cell.cell_contents for cell in openings(guarded, plain)]
+
+    system.chaos.run(Experiment("it", Outage(), "it", duration=5.0))
+
+    assert before == [plain]
+    assert [cell.cell_contents for cell in openings(guarded, plain)] == before
+
+
+def test_methods_are_reached_too(system: System) -> None:
+    """A fault in a guarded method hits the calls on each object."""
+
+    class Shop:
+        @system.circuit("shop")
+        def price(self) -> int:
+            return 3
+
+    system.chaos.start(Experiment("it", Outage(), "shop", duration=5.0))
+
+    with pytest.raises(InjectedFaultError):
+        Shop().price()
+
+
+def test_circuits_without_a_decorator_are_reached_too(system: System) -> None:
+    """`circuit.call` and `call_async` are hit, sync and async."""
+    circuit = system.circuits.get("by hand")
+    system.chaos.start(Experiment("it", Outage(), "by hand", duration=5.0))
+
+    with pytest.raises(InjectedFaultError):
+        circuit.call(plain)
+    with pytest.raises(InjectedFaultError):
+        asyncio.run(circuit.call_async(coroutine))
+    system.chaos.halt()
+
+    assert circuit.call(plain) == "it"
+    assert circuit.inside is None
+
+
+def test_two_systems_keep_their_faults_apart(system: System) -> None:
+    """A circuit of the same name on another system is not hit."""
+    other = System().circuit("it")(plain)
+    system.circuit("it")(coroutine)
+
+    system.chaos.start(Experiment("it", Outage(), "it", duration=5.0))
+
+    assert other() == "it"
