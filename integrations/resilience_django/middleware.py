@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -17,6 +18,7 @@ from resilience import ConfigurationError, OverloadedError
 from resilience.web import endpoints
 from resilience.web.passage import READ, Passage
 from resilience.web.problems import ANSWERED, answer_to
+from resilience.web.wsgi import all_headers
 from resilience_django.serving import response_of
 from resilience_django.state import SETTING, State, current
 
@@ -97,6 +99,8 @@ class ResilienceMiddleware:
             meta.get("gunicorn.socket"),
         )
         passage.find_route = lambda: _route(request)
+        if state.system.runtime.watchers:
+            passage.find_headers = partial(all_headers, meta)
         return _probe(state, request) or _refusal(passage, request), passage
 
 

@@ -16,7 +16,7 @@ from resilience.web import endpoints
 from resilience.web.actors import actor_of
 from resilience.web.passage import READ, Passage
 from resilience.web.views import warn_of_bypassed
-from resilience.web.wsgi import passing
+from resilience.web.wsgi import all_headers, passing
 from resilience_flask import admin, handlers
 from resilience_flask.state import State, response_of
 
@@ -67,6 +67,8 @@ class Edge:
             environ.get("gunicorn.socket") or environ.get("werkzeug.socket"),
         )
         passage.find_route = partial(_route, environ)
+        if self._state.system.runtime.watchers:
+            passage.find_headers = partial(all_headers, environ)
         environ[PASSAGE] = passage
         app = self._refusing(passage, environ) if passage.pressed() else None
         return passing(passage, app or self._inner, environ, start_response)

@@ -26,9 +26,8 @@ class Experiment:
         name: what people, events and the journal call it.
         fault: what goes wrong: a `Fault`, or as files say it, `{"kind": "latency", "seconds": 2}`.
         target: where: the name of a circuit, component, feature, bulkhead, or guarded function
-            (`module.qualname`), or a route's template, which begins with "/"; with
-            "circuit:", "component:", "feature:", "function:" or "route:" before it where one name
-            is several things. Or a guarded function.
+            (`module.qualname`), with "circuit:", "component:", "feature:", "bulkhead:" or
+            "function:" before it where one name is several things. Or a guarded function.
         duration: seconds, > 0 (or a `timedelta`); None: the setting `default_duration`.
         share: above 0 and at most 1, of the calls that match.
         steady_state: what has to hold before, during and after: functions that return True or

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from pkgutil import resolve_name
+from operator import attrgetter
 from random import Random
 from typing import Any, ClassVar, NamedTuple
 
@@ -221,7 +222,10 @@ def _named(name: str) -> Any:
     found = getattr(builtins, name, None)
     if found is not None:
         return found
-    try:
-        return resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"Error: exception={name!r}: {error}") from None
+    module, _, path = name.partition(":")
+    try:  # of modules that the app has loaded: a file or an operator does not get to load others
+        return attrgetter(path)(sys.modules[module])
+    except (KeyError, AttributeError):
+        raise ConfigurationError(
+            f"Error: exception={name!r}: no built-in one, nor `module:Type` of a loaded module"
+        ) from None

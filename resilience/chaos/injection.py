@@ -93,7 +93,7 @@ class Injection:
         request = present.get()
         if request is None:
             return False
-        headers = request.headers
+        headers = request.all_headers
         wanted = {name.lower(): value for name, value in match.get("header", {}).items()}
         if "tenant" in match:
             wanted[self._tenant_header] = match["tenant"]

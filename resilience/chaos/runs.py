@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 from threading import Lock
@@ -22,7 +22,7 @@ from resilience.chaos.results import ABORTED, COMPLETED, FAILED, Result, SteadyS
 from resilience.chaos.settings import ChaosSettings
 from resilience.chaos.steady import View
 from resilience.chaos.surroundings import Surroundings
-from resilience.chaos.targets import ROUTE, Aim
+from resilience.chaos.targets import Aim
 from resilience.core.kinds import kind_of
 from resilience.core.runtime import Runtime
 from resilience.errors import ChaosRefusedError
@@ -230,11 +230,16 @@ class Run:
         if isinstance(fault, Exhaustion):
             self._fill(fault)
             return
-        if self.aim.kind != ROUTE:
-            self._open()
+        self._open()
+        if isinstance(self.experiment.match, Mapping):
+            self._runtime.watchers += 1
+            self._undo.append(self._watch_no_more)
         if isinstance(fault, ClockSkew):
             skew.begin()
             self._undo.append(skew.end)
+
+    def _watch_no_more(self) -> None:
+        self._runtime.watchers -= 1
 
     def _open(self) -> None:
         for run, guard in self.aim.runs:

@@ -158,13 +158,13 @@ class Chaos(Homed):
         """
         return self._plans.approve(name, actor)
 
-    def planned(self, name: str) -> Experiment:
-        """Return the experiment of that name that somebody asked for.
+    def planned(self, name: str) -> Plan:
+        """Return the plan of that name.
 
         Raises:
             ChaosRefusedError: nobody did.
         """
-        return self._plans.get(name).experiment
+        return self._plans.get(name)
 
     # -- reading ------------------------------------------------------------------------------
 

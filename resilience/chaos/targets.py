@@ -1,4 +1,4 @@
-"""Where a fault goes: the guarded functions, circuits or routes that a target's name means."""
+"""Where a fault goes: the guarded functions and circuits that a target's name means."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Aim:
     """What a target's name means.
 
     Args:
-        kind: circuit, feature, component, bulkhead, function or route.
+        kind: circuit, feature, component, bulkhead or function.
         name: the name, without its kind.
         runs: the guarded calls, each with its guard.
         circuits: circuits that are used without a decorator, too.
@@ -67,8 +67,6 @@ class Aim:
 
     def overlaps(self, other: Aim) -> bool:
         """Tell whether two targets have a call in common."""
-        if ROUTE in (self.kind, other.kind):
-            return (self.kind, self.name) == (other.kind, other.name)
         calls = {id(run) for run, _ in self.runs} | {id(each) for each in self.circuits}
         others = {id(run) for run, _ in other.runs} | {id(each) for each in other.circuits}
         return bool(calls & others)
@@ -88,11 +86,12 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
     runs = guarded_runs(runtime)
     if not isinstance(target, str):
         return _aim_at_function(target, runs)
-    if target.startswith("/"):
-        return Aim(ROUTE, target)
     kind, _, name = target.partition(":")
-    if kind == ROUTE and name:
-        return Aim(ROUTE, name)
+    if kind == ROUTE or target.startswith("/"):
+        raise ConfigurationError(
+            f"target {target!r}: a route is no target; aim at its view, or at what it calls with "
+            f'match={{"route": …}}'
+        )
     if kind in _ASPECTS and name:
         found = _found(kind, name, runs, around)
     else:

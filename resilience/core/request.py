@@ -14,7 +14,7 @@ class Request(Protocol):
     """A request on its way through an app."""
 
     @property
-    def headers(self) -> Mapping[str, str]:
+    def all_headers(self) -> Mapping[str, str]:
         """Its headers, `{name in lower case: value}`."""
         ...
 

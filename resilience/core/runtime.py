@@ -41,7 +41,7 @@ class Runtime(Homed):
         random: where jitter and shares are drawn from; seed it for repeatable runs.
     """
 
-    __slots__ = ("active", "bus", "clock", "engine", "random", "started_at")
+    __slots__ = ("active", "bus", "clock", "engine", "random", "started_at", "watchers")
 
     def __init__(self, clock: Clock | None = None, random: Random | None = None) -> None:
         super().__init__()
@@ -50,4 +50,5 @@ class Runtime(Homed):
         self.engine = Engine(self.clock, self.random)
         self.bus = Bus(self.clock, elsewhere=self.engine.spawn)
         self.started_at = self.clock.time()
+        self.watchers = 0  # experiments that want to know which request a call serves
         self.active = True  # False: every guard passes its calls through (tests)

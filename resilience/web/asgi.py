@@ -41,8 +41,15 @@ def passage_of(
     }
     connection = _connection_of(receive)
     passage = Passage(system, web, headers, path_below_root(scope), scope["method"], connection)
+    if system.runtime.watchers:
+        passage.find_headers = lambda: _all_headers(scope)
     scope[PASSAGE] = passage
     return passage
+
+
+def _all_headers(scope: Scope) -> dict[str, str]:
+    """Return all of the request's headers, names in lower case."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def _connection_of(receive: Receive | None) -> Any:

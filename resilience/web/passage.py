@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from resilience.core import deadline, degraded
+from resilience.core.request import present
 from resilience.degradation.levels import Level
 from resilience.limits.headers import DEADLINES, deadline_from_headers
 from resilience.limits.queueing import EMPTY
@@ -68,13 +69,14 @@ class Passage:
         status: the HTTP status, once the answer has begun; for the integration to keep here.
         waited: seconds the request has waited to be taken up; None: nobody can tell.
         under_way: requests under way when it was taken up, itself included.
+        find_headers: tells all headers of the request, `{name in lower case: value}`.
         find_route: tells the route when somebody asks for it; "" as long as it is not known.
     """
 
     __slots__ = (
         "_deadline", "_ended", "_marks", "_refused", "_route", "_started", "_tokens", "_traffic",
-        "_unfinished", "find_route", "headers", "method", "path", "status", "system", "under_way",
-        "waited", "web",
+        "_unfinished", "find_headers", "find_route", "headers", "method", "path", "status",
+        "system", "under_way", "waited", "web",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - a request in the order it is written
@@ -96,11 +98,12 @@ class Passage:
         self.under_way = 0
         self._route = ""
         self.find_route: Callable[[], str] | None = None
+        self.find_headers: Callable[[], Mapping[str, str]] | None = None
         self._refused = False
         self._ended: tuple[int | None, bool, float] | None = None
         self._unfinished = [True]
         self._marks = degraded.Marks()
-        self._tokens: list[tuple[Token[Any], Token[Any] | None]] | None = None
+        self._tokens: list[tuple[Token[Any], Token[Any] | None, Token[Any] | None]] | None = None
         self._started = system.runtime.clock.monotonic()
         self._traffic: Traffic | None = None
         # Probes are quick and frequent, and would make the app look better than it is.
@@ -112,9 +115,10 @@ class Passage:
 
     def __enter__(self) -> Passage:
         token = None if self._deadline is None else deadline.resume(self._deadline)
+        seen = present.set(self) if self.system.runtime.watchers else None
         if self._tokens is None:
             self._tokens = []
-        self._tokens.append((degraded.resume(self._marks), token))
+        self._tokens.append((degraded.resume(self._marks), token, seen))
         return self
 
     def __exit__(
@@ -124,10 +128,12 @@ class Passage:
         traceback: TracebackType | None,
     ) -> None:
         assert self._tokens is not None
-        marks, limit = self._tokens.pop()
+        marks, limit, seen = self._tokens.pop()
         degraded.end(marks)
         if limit is not None:
             deadline.end(limit)
+        if seen is not None:
+            present.reset(seen)
 
     def context(self) -> Context:
         """Return a copy of the present context, inside the passage for good.
@@ -138,7 +144,14 @@ class Passage:
         context.run(degraded.resume, self._marks)
         if self._deadline is not None:
             context.run(deadline.resume, self._deadline)
+        if self.system.runtime.watchers:
+            context.run(present.set, self)
         return context
+
+    @property
+    def all_headers(self) -> Mapping[str, str]:
+        """All headers of the request, for who does not ask often; else those in `READ`."""
+        return self.headers if self.find_headers is None else self.find_headers()
 
     @property
     def route(self) -> str:

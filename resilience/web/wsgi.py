@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -92,3 +92,12 @@ def _close_afterwards(start_response: StartResponse) -> None:
     close = getattr(response, "force_close", None)
     if close is not None:
         close()
+
+
+def all_headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return all headers of a request, names in lower case."""
+    return {
+        key[5:].replace("_", "-").lower(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    }

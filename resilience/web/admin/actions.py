@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience import signals
-from resilience.core.checks import number
+from resilience.chaos.experiments import Experiment
+from resilience.core.checks import mapping, number
 from resilience.core.names import did_you_mean
 from resilience.degradation.levels import as_level
-from resilience.errors import ConfigurationError
+from resilience.errors import ChaosRefusedError, ConfigurationError
 from resilience.systems import System
 
 Order = Mapping[str, Any]
 
 NAME, REASON, FOR, LEVEL, PERCENT = "name", "reason", "for", "level", "percent"
+EXPERIMENT = "experiment"
 LONGEST_FOR = 30 * 86_400.0
 LONGEST = 200
 
@@ -62,7 +64,7 @@ def perform(system: System, order: Order, actor: str) -> dict[str, Any]:
     except KeyError as error:
         raise UnknownTargetError(str(error.args[0])) from None
     done = {"action": name, "actor": actor, "reason": reason, **given}
-    component = str(given.get(NAME) or "degradation")
+    component = str(given.get(NAME) or str(name).partition(".")[0])
     system.runtime.bus.emit(signals.operator_acted, component, done)
     return done
 
@@ -107,12 +109,14 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     FOR: _seconds,
     LEVEL: lambda field, value: str(as_level(field, value)),
     PERCENT: _percent,
+    EXPERIMENT: mapping,
 }
 _WANTED = {
     NAME: "which circuit or feature",
     LEVEL: "normal, reduced, minimal or emergency",
     PERCENT: "a number from 0 to 100",
     FOR: "seconds",
+    EXPERIMENT: "a table with name, fault and target",
 }
 
 
@@ -146,6 +150,25 @@ def _on_feature(method: str) -> Callable[[System, Order, str, str], None]:
     return act
 
 
+def _plan(system: System, given: Order, _: str, actor: str) -> None:
+    if not system.chaos.settings.enabled:
+        raise ChaosRefusedError("chaos is not enabled: set chaos.enabled to true")
+    system.chaos.plan(Experiment.of(given[EXPERIMENT]), actor)
+
+
+def _run(system: System, given: Order, _: str, actor: str) -> None:
+    plan = system.chaos.planned(given[NAME])
+    system.chaos.start(plan.experiment, plan.asked_by)
+
+
+def _approve(system: System, given: Order, _: str, actor: str) -> None:
+    system.chaos.approve(given[NAME], actor)
+
+
+def _halt(system: System, _: Order, reason: str, actor: str) -> None:
+    system.chaos.halt(reason, actor)
+
+
 _TIMED = {NAME: True, FOR: False}
 _NAMED = {NAME: True}
 
@@ -164,6 +187,10 @@ ACTIONS: Mapping[str, Action] = {
     "feature.rollout": Action(
         {**_TIMED, PERCENT: True}, _on_feature("set_rollout"), "Give it to a share."
     ),
+    "chaos.plan": Action({EXPERIMENT: True}, _plan, "Ask for an experiment."),
+    "chaos.approve": Action(_NAMED, _approve, "Let somebody else's experiment run once."),
+    "chaos.run": Action(_NAMED, _run, "Begin an experiment that was asked for."),
+    "chaos.halt": Action({}, _halt, "Stop all experiments at once."),
     "feature.release": Action(_NAMED, _on_feature("release"), "End all orders on it."),
 }
 """`{name: action}`"""

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
-from resilience.errors import ConfigurationError, StoreUnavailableError
+from resilience.errors import ChaosRefusedError, ConfigurationError, StoreUnavailableError
 from resilience.systems import System
 from resilience.web import endpoints
 from resilience.web.admin.access import is_meant
@@ -212,6 +212,8 @@ def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
         return problem(400, "Bad Request", str(error))
     except UnknownTargetError as error:
         return problem(404, "Not Found", str(error))
+    except ChaosRefusedError as error:
+        return problem(409, "Conflict", str(error))
     except StoreUnavailableError as error:
         return problem(503, "Service Unavailable", str(error))
     return json_answer(200, "application/json", done)

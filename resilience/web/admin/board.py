@@ -12,6 +12,7 @@ from resilience.core.demand import is_made
 from resilience.events import Event, Worker
 from resilience.systems import System
 from resilience.web import reports
+from resilience.web.admin.experiments import experiments_of
 from resilience.web.level import degradation
 from resilience.web.times import timestamp
 
@@ -44,6 +45,7 @@ def board(system: System) -> Payload:
         "features": level["features"][:MOST],
         "bulkheads": _bulkheads(system),
         "recoveries": _recoveries(system),
+        "experiments": experiments_of(system),
         "events": [event_of(*each) for each in system.recent.since(0)][::-1],
         "last": system.recent.last,
     }

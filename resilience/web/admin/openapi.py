@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.web.admin.actions import ACTIONS, FOR, LEVEL, LONGEST_FOR, NAME, PERCENT
+from resilience.chaos.settings import FAULTS
+from resilience.web.admin.actions import ACTIONS, EXPERIMENT, FOR, LEVEL, LONGEST_FOR, NAME, PERCENT
 
+_FAULT = {
+    "type": "object",
+    "properties": {"kind": {"enum": list(FAULTS)}},
+    "required": ["kind"],
+}
 _FIELDS: dict[str, dict[str, Any]] = {
     NAME: {"type": "string", "minLength": 1, "maxLength": 200},
     FOR: {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST_FOR},
     LEVEL: {"enum": ["normal", "reduced", "minimal", "emergency"]},
     PERCENT: {"type": "number", "minimum": 0, "maximum": 100},
+    EXPERIMENT: {
+        "type": "object",
+        "description": "As a file describes it: docs/chaos.md.",
+        "properties": {
+            "name": {"type": "string", "minLength": 1, "maxLength": 200},
+            "fault": {"oneOf": [{"enum": list(FAULTS)}, _FAULT]},
+            "target": {"type": "string", "minLength": 1, "maxLength": 200},
+            "duration": {"type": "number", "exclusiveMinimum": 0},
+            "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            "steady_state": {"type": "array", "items": {"type": "string"}},
+            "match": {"type": "object"},
+            "seed": {"type": "integer", "minimum": 0},
+        },
+        "required": ["name", "fault", "target"],
+        "additionalProperties": False,
+    },
 }
 _PROBLEM = {
     "application/problem+json": {
@@ -81,6 +103,7 @@ def _act() -> dict[str, Any]:
         "400": "a value that is not allowed",
         "403": "not sent from the page",
         "404": "no such target, or not for you",
+        "409": "an experiment that may not run here and now",
         "413": "too large",
         "415": "no JSON",
         "503": "the shared store did not acknowledge it",

@@ -8,6 +8,7 @@ from typing import Any
 
 from resilience.recent import LISTED
 from resilience.web.admin.board import MOST
+from resilience.web.admin.experiments import experiments
 from resilience.web.admin.markup import Content, Markup, element, joined
 from resilience.web.admin.pieces import (
     NONE,
@@ -109,6 +110,9 @@ def fragment(told: Payload, frame: Frame = ALONE) -> Markup:
         _section("Features", "features", _features(told, may_operate)),
         _section("Bulkheads", "bulkheads", _bulkheads(told)) if told["bulkheads"] else None,
         _section("Recoveries", "recoveries", _recoveries(told)),
+        _section("Experiments", "experiments", experiments(told["experiments"], may_operate))
+        if told["experiments"]
+        else None,
         _section("What happened", "events", _events(told)),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from resilience import Event, Feature, System
+from resilience import Event, Experiment, Feature, Outage, System
 from resilience.testing import ManualClock
 from resilience.web.admin import api
 from resilience.web.admin.actions import ACTIONS
@@ -112,6 +112,8 @@ def shop(system: System) -> System:
     """Give a system with something to operate."""
     system.circuits.get("payments")
     system.degradation.add(Feature("extras"))
+    system.configure({"chaos": {"enabled": True}})
+    system.chaos.plan(Experiment("gone", Outage(), "payments"), "bob")
     assert system.recent.last == 0
     return system
 
@@ -130,6 +132,10 @@ ORDERS: dict[str, dict[str, Any]] = {
     "feature.kill": {"name": "extras"},
     "feature.rollout": {"name": "extras", "percent": 20},
     "feature.release": {"name": "extras"},
+    "chaos.plan": {"experiment": {"name": "new", "fault": "outage", "target": "payments"}},
+    "chaos.approve": {"name": "gone"},
+    "chaos.run": {"name": "gone"},
+    "chaos.halt": {},
 }
 
 
@@ -333,3 +339,37 @@ class User:
 def test_an_actor_has_a_name(actor: object, name: str) -> None:
     """Whatever `authorize` returned."""
     assert api.name_of(actor) == name
+
+
+def test_an_experiment_is_planned_approved_run_and_halted(shop: System) -> None:
+    """By two people; the page shows each step, and what came of it."""
+    shop.configure({"chaos": {"enabled": True, "require_approval": True}})
+    table = {"name": "slow", "fault": {"kind": "latency", "seconds": 1}, "target": "payments"}
+
+    assert act(shop, action="chaos.plan", experiment=table).status == 200
+    assert act(shop, action="chaos.approve", name="slow").status == 409
+    assert act(shop, action="chaos.run", name="slow").status == 409
+    body = json.dumps({"reason": "go", "action": "chaos.approve", "name": "slow"}).encode()
+    assert ask(shop, api.ACTIONS, "POST", body=body, actor="bob").status == 200
+    assert act(shop, action="chaos.run", name="slow").status == 200
+
+    told = said(ask(shop, api.STATE))["experiments"]
+    assert [each["name"] for each in told["running"]] == ["slow"]
+    assert b"Halt all" in ask(shop, api.HOME).body
+    assert act(shop, action="chaos.halt").status == 200
+    told = said(ask(shop, api.STATE))["experiments"]
+    assert told["running"] == []
+    assert told["results"][0]["status"] == "aborted"
+    assert b"aborted: because (ada)" in ask(shop, api.HOME).body
+
+
+def test_what_is_no_experiment_is_refused(shop: System) -> None:
+    """By name, with nothing injected, and no module loaded for it."""
+    fault = {"kind": "error", "exception": "antigravity:Fly"}
+
+    answer = act(
+        shop, action="chaos.plan", experiment={"name": "x", "fault": fault, "target": "payments"}
+    )
+
+    assert answer.status == 400
+    assert "antigravity:Fly" in said(answer)["detail"]

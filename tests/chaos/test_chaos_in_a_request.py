@@ -1,0 +1,105 @@
+"""Experiments on some requests only: by header, tenant and route, in Flask and Starlette."""
+
+from __future__ import annotations
+
+import random
+
+import flask
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+import resilience_flask
+import resilience_starlette
+from resilience import ConfigurationError, Experiment, Outage, System
+
+CASES = [
+    ({"header": {"X-Test": "yes"}}, "/orders/1", {"X-Test": "yes"}, {"X-Test": "no"}),
+    ({"tenant": "acme"}, "/orders/1", {"X-Tenant": "acme"}, {}),
+]
+
+
+@pytest.fixture
+def live() -> System:
+    """Give a system on the machine's clock, as apps have it."""
+    return System({"chaos": {"enabled": True}}, random=random.Random(7))
+
+
+@pytest.mark.parametrize(("match", "path", "hit", "spared"), CASES)
+def test_only_requests_that_match_are_hit_in_flask(
+    live: System,
+    match: dict[str, object],
+    path: str,
+    hit: dict[str, str],
+    spared: dict[str, str],
+) -> None:
+    """By header and by tenant; others, and calls outside of requests, are not."""
+    client = flask_client(live)
+    live.chaos.start(Experiment("x", Outage(), "stock", match=match))
+
+    assert client.get(path, headers=hit).text == "stood in"
+    assert client.get(path, headers=spared).text == "there"
+    live.chaos.halt()
+    assert client.get(path, headers=hit).text == "there"
+    assert live.runtime.watchers == 0
+
+
+def flask_client(system: System) -> flask.testing.FlaskClient:
+    """Return a client of an app with two routes to one guarded call."""
+    app = flask.Flask("shop")
+    resilience_flask.Resilience(app, system=system)
+
+    @system.fallback("stood in")
+    @system.circuit("stock", failure_threshold=1000)
+    def stock() -> str:
+        return "there"
+
+    app.add_url_rule("/orders/<int:order>", "order", lambda order: stock())
+    app.add_url_rule("/home", "home", stock)
+    return app.test_client()
+
+
+def test_only_a_route_is_hit_in_flask(live: System) -> None:
+    """By its template."""
+    client = flask_client(live)
+    live.chaos.start(Experiment("x", Outage(), "stock", match={"route": "/orders/<int:order>"}))
+
+    assert client.get("/orders/7").text == "stood in"
+    assert client.get("/home").text == "there"
+
+
+@pytest.mark.parametrize(("match", "path", "hit", "spared"), CASES)
+def test_only_requests_that_match_are_hit_in_starlette(
+    live: System,
+    match: dict[str, object],
+    path: str,
+    hit: dict[str, str],
+    spared: dict[str, str],
+) -> None:
+    """The same, on a loop."""
+
+    @live.fallback("stood in")
+    @live.circuit("stock", failure_threshold=1000)
+    async def stock() -> str:
+        return "there"
+
+    async def order(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(await stock())
+
+    app = Starlette(routes=[Route("/orders/{order:int}", order)])
+    resilience_starlette.Resilience(app, system=live)
+    live.chaos.start(Experiment("x", Outage(), "stock", match=match))
+
+    with TestClient(app) as client:
+        assert client.get(path, headers=hit).text == "stood in"
+        assert client.get(path, headers=spared).text == "there"
+
+
+@pytest.mark.parametrize("target", ["/orders", "route:/orders"])
+def test_a_route_is_no_target(live: System, target: str) -> None:
+    """It says what to do instead."""
+    with pytest.raises(ConfigurationError, match="a route is no target"):
+        live.chaos.start(Experiment("x", Outage(), target))
