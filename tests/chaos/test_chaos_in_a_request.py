@@ -6,6 +6,7 @@ import random
 
 import flask
 import pytest
+from flask.testing import FlaskClient
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -47,7 +48,7 @@ def test_only_requests_that_match_are_hit_in_flask(
     assert live.runtime.watchers == 0
 
 
-def flask_client(system: System) -> flask.testing.FlaskClient:
+def flask_client(system: System) -> FlaskClient:
     """Return a client of an app with two routes to one guarded call."""
     app = flask.Flask("shop")
     resilience_flask.Resilience(app, system=system)
