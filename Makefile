@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := $(shell .ci/find-python)
 
 # Programs the tests start, by the name of their Debian package (.ci/system-packages finds them).
-SYSTEM_PACKAGES := chromium redis-server postgresql
+SYSTEM_PACKAGES := chromium redis-server postgresql mariadb-server
 
 BIN := .venv/bin
 BENCH := .venv-bench/bin

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from resilience.storage.sql import SQLStore
+from tests.servers.mariadb import MISSING, MariaDBServer
 from tests.servers.postgres import PostgresServer
 from tests.storage.contract import StoreContract
 
@@ -35,3 +36,26 @@ class TestPostgreSQL(StoreContract):
         """Give a store in a new database."""
         with postgres_server.database("journal") as name:
             yield from opened(postgres_server.url(name))
+
+
+@pytest.fixture(scope="module")
+def mariadb_server() -> Iterator[MariaDBServer]:
+    """Give a running MariaDB; skip where none is installed."""
+    if not MariaDBServer.is_installed():
+        pytest.skip(MISSING)
+    server = MariaDBServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+class TestMariaDB(StoreContract):
+    """A real server."""
+
+    @pytest.fixture
+    def store(self, mariadb_server: MariaDBServer) -> Iterator[SQLStore]:
+        """Give a store in a new database."""
+        with mariadb_server.database("journal") as name:
+            yield from opened(mariadb_server.url(name))
