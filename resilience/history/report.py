@@ -24,8 +24,9 @@ def summary(incident: Incident) -> list[str]:
                     f"{duration(lasted)}.")  # fmt: skip
     noticed = incident.first("circuit_opened")
     if noticed is not None and incident.first("first_error") is not None:
-        took = duration(max(0.0, noticed - incident.started_at))
-        said.append(f"{took} after the first error calls were stopped.")
+        took = noticed - incident.started_at
+        after = "Within a second of" if took < 1 else f"{duration(took)} after"
+        said.append(f"{after} the first error calls were stopped.")
     if incident.calls or incident.rejected:
         said.append(f"{_count(incident.failures, 'call')} of {incident.calls} failed; "
                     f"{_count(incident.rejected, 'call')} were refused at once instead of waiting "

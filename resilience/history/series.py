@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 COLUMNS = 120
@@ -36,19 +37,27 @@ def columns(
         until: the same.
         most: columns, >= 1; none is narrower than a second.
     """
-    width = max(1.0, (until - since) / most)
-    count = max(1, min(most, int((until - since) / width + 0.999)))
-    found = [Column(since + index * width) for index in range(count)]
+    width = float(max(1, ceil((until - since) / most)))
+    found = [
+        Column(since + index * width) for index in range(max(1, ceil((until - since) / width)))
+    ]
     for row in rows:
-        begin = row["at"] - row["span"]
-        if row["at"] <= since or begin >= until:
-            continue
-        first = int((max(begin, since) - since) / width)
-        last = int((min(row["at"] - 1e-6, until) - since) / width)
-        touched = found[first : max(first, last) + 1] or found[-1:]
-        share = 1 / len(touched)
-        for column in touched:
+        for column in _touched(found, row, width):
+            share = _overlap(column, row, width) / row["span"]
             column.calls += row["calls"] * share
             column.failures += row["failures"] * share
             column.rejected += row["rejected"] * share
     return found
+
+
+def _touched(found: list[Column], row: dict[str, Any], width: float) -> list[Column]:
+    first = int((row["at"] - row["span"] - found[0].at) // width)
+    last = int((row["at"] - found[0].at) // width)
+    return found[max(0, first) : max(0, last + 1)]
+
+
+def _overlap(column: Column, row: dict[str, Any], width: float) -> float:
+    """Return the seconds of a row that are in a column's time."""
+    end = float(row["at"])
+    shared = min(column.at + width, end) - max(column.at, end - float(row["span"]))
+    return max(0.0, shared)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -9,7 +10,9 @@ from resilience import CircuitOpenError, System
 from resilience.testing import ManualClock
 
 START = 1_750_000_000.0
-IN_FORCE = {"failure_rate": 0.1, "window": 10.0, "reset_timeout": 20.0}
+IN_FORCE = {
+    "failure_rate": 0.1, "window": 10.0, "reset_timeout": 20.0, "reset_timeout_multiplier": 1.0,
+}  # fmt: skip
 """The settings of the circuit."""
 
 
@@ -35,7 +38,7 @@ def outage(url: str, clock: ManualClock) -> Iterator[System]:
 
     Ten calls a second; the level is lowered by a person while it lasts.
     """
-    system = System({"journal": {"url": url}}, clock=clock)
+    system = System({"journal": {"url": url}}, clock=clock, random=Random(7))
     for second in range(240):
         if second == 130:
             system.degradation.degrade("minimal", "payments are down", actor="ada", for_=60)
