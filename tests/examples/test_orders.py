@@ -8,44 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from flaky_upstream.behaviour import Behaviour, Mode
+from flaky_upstream.behaviour import Mode
 from flaky_upstream.server import Upstream
 from resilience import Event, system
 from resilience.testing import record_events, reset
 from storefront.orders import Order, OrderBook
 from tests.examples.shops import (
     BROWSER,
-    SHOPS,
     Shop,
     document,
     open_shop,
-    running_upstream,
 )
 from tests.servers.postgres import PostgresServer
 
 NAME = "orders_of_a_shop"
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Upstream]:
-    """Give one upstream for all tests."""
-    with running_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def upstream(service: Upstream) -> Upstream:
-    """Give the upstream, well and with nothing counted."""
-    service.control.apply(Behaviour())
-    service.control.reset_counts()
-    return service
-
-
-@pytest.fixture(params=SHOPS, ids=[each.name for each in SHOPS])
-def kind(request: pytest.FixtureRequest) -> type[Shop]:
-    """Give each framework's kind of shop in turn."""
-    found: type[Shop] = request.param
-    return found
 
 
 @pytest.fixture

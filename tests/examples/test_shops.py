@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import storefront.orders
-from flaky_upstream.behaviour import Behaviour, Mode
+from flaky_upstream.behaviour import Mode
 from flaky_upstream.catalogue import PRICES, recommendations
 from flaky_upstream.server import Upstream
 from resilience import CircuitState, System, system
@@ -17,37 +17,13 @@ from storefront.configuration import ShopConfigurationError
 from storefront.products import on_sale
 from tests.examples.shops import (
     BROWSER,
-    SHOPS,
     TOKEN,
     Shop,
     document,
     open_shop,
-    running_upstream,
 )
 
 CIRCUITS = ("prices", "recommendations", "payment")
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Upstream]:
-    """Give one upstream for all tests."""
-    with running_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def upstream(service: Upstream) -> Upstream:
-    """Give the upstream, well and with nothing counted."""
-    service.control.apply(Behaviour())
-    service.control.reset_counts()
-    return service
-
-
-@pytest.fixture(params=SHOPS, ids=[each.name for each in SHOPS])
-def kind(request: pytest.FixtureRequest) -> type[Shop]:
-    """Give each framework's kind of shop in turn."""
-    found: type[Shop] = request.param
-    return found
 
 
 @pytest.fixture
