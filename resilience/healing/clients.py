@@ -16,10 +16,17 @@ from resilience.healing.actions import Action
 from resilience.healing.named import Named
 
 EXHAUSTED = Named(httpx="PoolTimeout", httpx2="PoolTimeout")
+UNCONNECTED = Named(
+    httpx="ConnectError ConnectTimeout",
+    httpx2="ConnectError ConnectTimeout",
+    requests="ConnectTimeout",
+)
+"""Failures to connect, before anything was sent."""
+
 UNREACHABLE = Named(
     httpx="ConnectError ConnectTimeout",
     httpx2="ConnectError ConnectTimeout",
-    requests="ConnectionError ConnectTimeout",
+    requests="ConnectionError ConnectTimeout",  # the former also means one that broke off
 )
 
 GRACE = 60.0
@@ -30,7 +37,8 @@ class ClientHolder:
     """Makes a client when it is first used, and another when that one is worn out.
 
     A process makes its own: a client that came with a fork is not used. The old one goes on with
-    what it has begun, and is closed after its read timeout.
+    what it has begun, and is closed after its read timeout. A request that had not left by then
+    is sent by the new one.
 
     Args:
         factory: makes a client, set up as it is to be.
@@ -58,7 +66,7 @@ class ClientHolder:
         _holders.add(self)
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._replacing = threading.Lock(), threading.Lock()
         self._client: Any = None
         self._failures = 0  # connect errors in a row
         self._retired: list[Any] = []
@@ -108,7 +116,9 @@ class ClientHolder:
                 answer = send(*args, **kwargs)
             except Exception as error:
                 if self._is_worn_out(client, error):
-                    self._replace(error)
+                    self._replace(client, error)
+                if self._may_go_again(client, error):
+                    return self.client.send(*args, **kwargs)
                 raise
             self._worked(client)
             return answer
@@ -126,7 +136,9 @@ class ClientHolder:
             except Exception as error:
                 if self._is_worn_out(client, error):
                     # Making one reads certificates, which takes tens of milliseconds.
-                    await asyncio.to_thread(self._replace, error)
+                    await asyncio.to_thread(self._replace, client, error)
+                if self._may_go_again(client, error):
+                    return await self.client.send(*args, **kwargs)
                 raise
             self._worked(client)
             return answer
@@ -147,10 +159,16 @@ class ClientHolder:
         self._failures = self._failures + 1 if UNREACHABLE(error) else 0
         return self._failures >= self._connect_errors
 
-    def _replace(self, error: Exception) -> None:
+    def _may_go_again(self, client: Any, error: Exception) -> bool:
+        """Tell whether a request has not left, and there is another client by now to send it."""
+        return client is not self._client and (EXHAUSTED(error) or UNCONNECTED(error))
+
+    def _replace(self, client: Any, error: Exception) -> None:
+        """Replace a client that is worn out; whoever else meets it waits until that is done."""
         action = self.action
-        if action is not None and action.applies(error):
-            action.run()
+        with self._replacing:
+            if client is self._client and action is not None and action.applies(error):
+                action.run()
 
     # -- closing ------------------------------------------------------------------------------
 

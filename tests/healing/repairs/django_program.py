@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.utils import OperationalError
 
+from resilience import heal, system
 from resilience.healing.repairs import CloseDjangoConnections
 
 URL = sys.argv[2]
@@ -149,6 +150,39 @@ def loop() -> Any:
         return [outcomes, str(record.outcome), await ask()]
 
     return asyncio.run(scenario())
+
+
+def ask() -> str:
+    """Ask the database, and let what it raises through."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "ok"
+
+
+def healing() -> Any:
+    """Ten queries after the cut, by a function with `@heal`."""
+    action = system.healer.action(CloseDjangoConnections("database"))
+    healed_ask = heal("database")(ask)
+    healed_ask()
+    cut()
+    return [[healed_ask() for _ in range(10)], len(action.history())]
+
+
+def healing_async() -> Any:
+    """The same from async code, where queries run in the thread of `sync_to_async`."""
+    action = system.healer.action(CloseDjangoConnections("database"))
+
+    @heal("database")
+    async def healed_ask() -> str:
+        return await sync_to_async(ask)()
+
+    async def scenario() -> Any:
+        await healed_ask()
+        await asyncio.to_thread(cut)
+        return [await healed_ask() for _ in range(10)]
+
+    outcomes = asyncio.run(scenario())
+    return [outcomes, len(action.history())]
 
 
 print(json.dumps(globals()[sys.argv[1]]()))
