@@ -192,6 +192,14 @@ TWO_WORKERS = [
         "--preload",
         ASGI,
     ),
+    case(
+        "gunicorn asgi",
+        "task",
+        *GUNICORN,
+        "-k=asgi",
+        ASGI,
+        marks=needs("gunicorn.workers.gasgi"),
+    ),
     case("uvicorn", "task", *UVICORN, "--workers=2", ASGI),
 ]
 
