@@ -12,6 +12,7 @@ from resilience.core.demand import is_made
 from resilience.core.overrides import Given
 from resilience.core.section import Section
 from resilience.degradation.settings import DegradationSettings
+from resilience.fleet.settings import FleetSettings
 from resilience.healing.settings import HealerSettings
 from resilience.health.settings import HealthSettings
 from resilience.limits.settings import LimitsSettings
@@ -40,6 +41,7 @@ def prepared(parts: Parts, by_source: BySource) -> list[Commit]:
         *_degradation(parts, by_source),
         *_health(parts, by_source),
         *_journal(parts, by_source),
+        *_fleet(parts, by_source),
         *_healer(parts, by_source),
         *_chaos(parts, by_source),
     ]
@@ -99,6 +101,12 @@ def _journal(parts: Parts, by_source: BySource) -> Iterator[Commit]:
     given = _merged(by_source, JournalSettings)
     if given != JournalSettings() or is_made(parts, "journal"):
         yield parts.journal.prepare(given)
+
+
+def _fleet(parts: Parts, by_source: BySource) -> Iterator[Commit]:
+    given = _merged(by_source, FleetSettings)
+    if given != FleetSettings() or is_made(parts, "fleet"):
+        yield parts.fleet.prepare(given)
 
 
 def _healer(parts: Parts, by_source: BySource) -> Iterator[Commit]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resilience.circuits.registry import Circuits
     from resilience.degradation.metrics import Measures
     from resilience.degradation.service import Degradation
+    from resilience.fleet.service import Fleet
     from resilience.healing.healer import Healer
     from resilience.healing.surroundings import Surroundings
     from resilience.health.monitor import Health
@@ -133,6 +134,13 @@ class Parts:
         journal.add_source(orders.rows)
         journal.add_restorer(orders.restore)
         return journal
+
+    @part
+    def fleet(self) -> Fleet:
+        """The app's other workers, and what they know together."""
+        from resilience.fleet.service import Fleet
+
+        return Fleet(self.runtime, lambda: self.circuits)
 
     def _circuits_so_far(self) -> Iterable[Circuit]:
         return self.circuits if is_made(self, "circuits") else ()

@@ -16,6 +16,7 @@ from resilience.core.options import Options
 from resilience.core.section import Check, Section
 from resilience.degradation.settings import DegradationSettings
 from resilience.errors import ConfigurationError, UnknownSettingError
+from resilience.fleet.settings import FleetSettings
 from resilience.healing.settings import HealerSettings
 from resilience.health.settings import HealthSettings
 from resilience.limits.deadlines import TimeoutSettings
@@ -89,6 +90,7 @@ class WebSettings(Section):
 SECTIONS: dict[str, type[Section]] = {
     "chaos": ChaosSettings,
     "degradation": DegradationSettings,
+    "fleet": FleetSettings,
     "healer": HealerSettings,
     "health": HealthSettings,
     "journal": JournalSettings,
@@ -123,6 +125,7 @@ class Settings:
         healer: when and how failed components are recovered.
         health: how often to look at the components, and what to make of it.
         journal: whether and where what happens is kept.
+        fleet: whether and where the app's workers share what they know.
         web: what the web integrations add.
         origins: `{("circuits", name, setting): where the value came from}`, for `explain`.
 
@@ -141,6 +144,7 @@ class Settings:
     healer: HealerSettings = field(default_factory=HealerSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    fleet: FleetSettings = field(default_factory=FleetSettings)
     web: WebSettings = field(default_factory=WebSettings)
     origins: Mapping[Path_, str] = field(default_factory=dict)
 

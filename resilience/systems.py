@@ -216,12 +216,14 @@ class System(Decorators):
         call it in the process that serves, after the fork: an engine of the parent's is not there.
 
         Raises:
-            ConfigurationError: the journal can never work with these settings.
+            ConfigurationError: the journal or the fleet can never work with these settings.
         """
         self.stopping = False
         self.warn_of_unknown()
         if is_made(self, "journal"):
             self.journal.start()
+        if is_made(self, "fleet"):
+            self.fleet.start()
         self.runtime.engine.start()
 
     def stop(self) -> None:

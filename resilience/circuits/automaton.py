@@ -83,16 +83,18 @@ class Automaton:
             return PASSED
         if forced and forced.kind == CircuitState.FORCED_OPEN:
             return None
-        if type(self._state) is Open and now >= self._state.until:
-            self._become(HalfOpen(), signals.circuit_half_opened, now)
         state = self._state
-        if type(state) is HalfOpen:
-            return state.admit(self.settings, now)
         if type(state) is not Closed:
-            return None
+            return self._admit_trial(now)
         self._publish(now)  # a ramp may have ended
         passes = forced is not None or state.admits(self.settings, now, self._runtime.random)
         return state.window.tick if passes else None
+
+    def _admit_trial(self, now: float) -> Permit | None:
+        if type(self._state) is Open and now >= self._state.until:
+            self._become(HalfOpen(), signals.circuit_half_opened, now)
+        state = self._state
+        return state.admit(self.settings, now) if type(state) is HalfOpen else None
 
     def _settle(
         self, permit: Permit, outcome: Outcome, slow: bool, now: float, error: BaseException | None
@@ -133,6 +135,10 @@ class Automaton:
             outcome = Outcome.FAILURE
         state = trial.state
         state.record(trial, outcome, now)
+        self._judge_trial(trial, outcome, now)
+
+    def _judge_trial(self, trial: Trial, outcome: Outcome, now: float) -> None:
+        state = trial.state
         verdict = state.verdict(self.settings)
         if verdict is Closed:
             closed = Closed(self.settings, now, self.settings.ramp)
@@ -274,6 +280,9 @@ class Automaton:
         order = self._forced
         if order is not None and order.kind != SHADOW and now < order.until:
             return CircuitState(order.kind)
+        return self._shown_without_order()
+
+    def _shown_without_order(self) -> CircuitState:
         return _SHOWN[type(self._state)]
 
     def _wait(self, now: float) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from threading import Lock
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from resilience import signals
-from resilience.circuits.automaton import SHADOW, Automaton, News
+from resilience.circuits.automaton import SHADOW
+from resilience.circuits.led import Led
 from resilience.circuits.memory import bare_copy, describe
 from resilience.circuits.remembered import Remembered
 from resilience.circuits.settings import CircuitSettings
@@ -38,7 +38,7 @@ R = TypeVar("R")
 ONE_HOUR = 3600.0
 
 
-class Circuit(Automaton):
+class Circuit(Led):
     """Stops calls to what keeps failing, and finds out when they may go on.
 
     Use it as `circuit.call(fn, …)`, `await circuit.call_async(fn, …)`, `with circuit:`,
@@ -51,17 +51,15 @@ class Circuit(Automaton):
         runtime: its system's clock, chance and events.
     """
 
-    __slots__ = ("__weakref__", "_entered", "_lock", "inside", "monotonic", "name", "used")
+    __slots__ = ("__weakref__", "_entered", "inside", "monotonic", "used")
 
     def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime) -> None:
-        self.name = name
         self.monotonic = runtime.clock.monotonic
         self.inside: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
         """Puts an experiment's fault into functions given to `call`; None: there is none."""
         self.used = 0.0  # monotonic seconds of the last use; kept for circuits made by key
-        self._lock = Lock()
         self._entered: Entered[tuple[Permit, float]] | None = None
-        super().__init__(settings, runtime, self.monotonic())
+        super().__init__(name, settings, runtime, self.monotonic())
 
     def __repr__(self) -> str:
         return f"<Circuit {self.name!r} {self.state}>"
@@ -270,8 +268,7 @@ class Circuit(Automaton):
 
     def after_fork(self) -> None:
         """Replace the locks: one that another thread held at the fork stays locked for ever."""
-        self._lock = Lock()
-        self._take_news()  # the parent tells it
+        super().after_fork()
         if self._entered is not None:
             self._entered.after_fork()
 
@@ -353,10 +350,6 @@ class Circuit(Automaton):
             self._settle(permit, outcome, slow, now, error)
             news = self._take_news()
         self._tell(news)
-
-    def _tell(self, news: News) -> None:
-        for signal, data in news:
-            self._runtime.bus.emit(signal, self.name, data)
 
     def _rejection(self, wait: float) -> CircuitOpenError:
         next(self._rejected.tick)

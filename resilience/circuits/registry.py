@@ -38,6 +38,7 @@ class Circuits(Homed):
         self._declared: dict[str, Options] = {}
         self._owners: dict[str, str] = {}
         self._overrides = Overrides("circuit")
+        self._welcome: Callable[[Circuit], None] | None = None
         self._remembered: dict[str, Remembered] = {}  # for circuits that are yet to come
         self._alike: dict[
             CircuitSettings, CircuitSettings
@@ -181,7 +182,20 @@ class Circuits(Homed):
             self._recall(circuit)
             circuit.settle()
 
+    def on_new(self, welcome: Callable[[Circuit], None] | None) -> None:
+        """Call `welcome` with every circuit there is, and with each that is made from now on.
+
+        Args:
+            welcome: must not wait, nor ask for circuits; None: call nothing any more.
+        """
+        self._welcome = welcome
+        if welcome is not None:
+            for circuit in self:
+                welcome(circuit)
+
     def _recall(self, circuit: Circuit) -> None:
+        if self._welcome is not None:
+            self._welcome(circuit)
         seen = self._remembered.pop(circuit.name, None)
         if seen is not None:
             circuit.remember(seen)

@@ -106,13 +106,14 @@ class Open:
 
 
 class Trial:
-    """The place of one trial call in a half-open circuit."""
+    """The place of one trial call in a half-open circuit; `place` is the fleet's name for it."""
 
-    __slots__ = ("expires", "state")
+    __slots__ = ("expires", "place", "state")
 
-    def __init__(self, state: HalfOpen, expires: float) -> None:
+    def __init__(self, state: HalfOpen, expires: float, place: str = "") -> None:
         self.state = state
         self.expires = expires
+        self.place = place
 
     def __iter__(self) -> Trial:
         return self
@@ -140,7 +141,11 @@ class HalfOpen:
             self.trials.pop(0)
         if len(self.trials) + self.successes + self.failures >= settings.half_open_calls:
             return None
-        trial = Trial(self, now + settings.trial_timeout)
+        return self.begin(now + settings.trial_timeout)
+
+    def begin(self, expires: float, place: str = "") -> Trial:
+        """Return a place whether or not it is one too many."""
+        trial = Trial(self, expires, place)
         self.trials.append(trial)
         return trial
 

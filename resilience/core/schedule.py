@@ -67,6 +67,12 @@ class Duty:
         self.due_at = -inf
         self._wake()
 
+    def by(self, moment: float) -> None:
+        """Be due at `moment`, monotonic seconds, unless it is earlier; any thread may ask."""
+        if moment < self.due_at:
+            self.due_at = moment
+            self._wake()
+
     def cancel(self) -> None:
         """Never be due again."""
         self.cancelled = True

@@ -1,0 +1,44 @@
+"""What a fleet is told, checked when it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from resilience.core.checks import seconds, text
+from resilience.core.section import Check, Section
+from resilience.errors import ConfigurationError
+
+SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
+
+
+def _address(setting: str, value: Any) -> str:
+    given = text(setting, value, longest=1000)
+    if given.partition("://")[0] not in SCHEMES or "://" not in given:
+        # What stands before "://" only: the rest may hold a password.
+        scheme = given.partition("://")[0][:40]
+        raise ConfigurationError(
+            f"{setting} begins with {scheme!r}; it must be one of redis://, rediss:// (TLS), "
+            f"unix://, valkey:// or valkeys://"
+        )
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings(Section):
+    """Whether and where the workers of an app share what they know.
+
+    Args:
+        url: of the Redis or Valkey they share, with its password if it has one; None: each
+            worker is on its own.
+        prefix: with which all keys begin; one for each app and environment.
+        timeout: seconds, > 0, after which an exchange is given up; no call ever waits for one.
+    """
+
+    TITLE: ClassVar[str] = "fleet"
+    CHECKS: ClassVar[Mapping[str, Check]] = {"url": _address, "prefix": text, "timeout": seconds}
+
+    url: str | None = None
+    prefix: str = "resilience"
+    timeout: float = 0.25

@@ -1,0 +1,45 @@
+"""Letters and replies as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from resilience.fleet.base import Letter, Reply
+from resilience.fleet.verdicts import Report, Verdict, told
+
+
+def written(letter: Letter) -> str:
+    """Return a letter as JSON."""
+    return json.dumps(
+        {
+            "worker": letter.worker,
+            "era": letter.era,
+            "seen": letter.seen,
+            "leaving": letter.leaving,
+            "reports": [_report(each) for each in letter.reports],
+        }
+    )
+
+
+def _report(report: Report) -> dict[str, Any]:
+    return {**asdict(report), "told": told(report.rules)}
+
+
+def read(text: str | bytes) -> Reply:
+    """Return the reply that JSON is.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    said = json.loads(text)
+    # Lua has one kind of table: an empty list comes as {}.
+    verdicts = tuple(_verdict(each) for each in said["verdicts"] or ())
+    return Reply(said["era"], int(said["seen"]), int(said["workers"]), said["behind"], verdicts)
+
+
+def _verdict(said: dict[str, Any]) -> Verdict:
+    calls, failures, slow = (int(each) for each in said.pop("counts"))
+    epoch, relapses = int(said.pop("epoch")), int(said.pop("relapses"))
+    return Verdict(epoch=epoch, relapses=relapses, counts=(calls, failures, slow), **said)

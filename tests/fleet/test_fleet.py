@@ -1,0 +1,368 @@
+"""Systems side by side as workers of one app, on one clock and a store that fails at will."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from resilience import Circuit, CircuitOpenError, ConfigurationError, Event, System
+from resilience.testing import FakeFleet, ManualClock, record_events
+
+
+def fail() -> None:
+    """Fail."""
+    raise OSError("no")
+
+
+class Worker:
+    """One system, its circuit "it", and what it tells.
+
+    Args:
+        name: in the fleet.
+        system: its own.
+        events: all that it tells.
+    """
+
+    def __init__(self, name: str, system: System, events: list[Event]) -> None:
+        self.name = name
+        self.system = system
+        self.events = events
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit, made on first use."""
+        return self.system.circuits.get("it", failure_threshold=5, window=10.0, reset_timeout=5.0)
+
+    def fails(self, times: int) -> None:
+        """Let calls fail."""
+        for _ in range(times):
+            with pytest.raises(OSError, match="no"):
+                self.circuit.call(fail)
+
+    def tries(self, outcome: Callable[[], Any] = lambda: None) -> bool:
+        """Make one call; tell whether it was admitted."""
+        try:
+            self.circuit.call(outcome)
+        except CircuitOpenError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def heard(self, *kinds: str) -> list[Event]:
+        """Return the events of these types."""
+        return [each for each in self.events if each.type in kinds]
+
+
+class Shop:
+    """Workers that share a store.
+
+    Args:
+        workers: all of them.
+        store: the one they share.
+        clock: of all.
+    """
+
+    def __init__(self, workers: list[Worker], store: FakeFleet, clock: ManualClock) -> None:
+        self.workers = workers
+        self.store = store
+        self.clock = clock
+
+    def __getitem__(self, number: int) -> Worker:
+        return self.workers[number]
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self.workers)
+
+    def go_on(self, seconds: float = 0.03) -> None:
+        """Let time pass in small steps, the background work of all workers with it."""
+        steps = max(1, round(seconds / 0.03))
+        for _ in range(steps):
+            self.clock.advance(seconds / steps)
+            for worker in self.workers:
+                worker.system.tick()
+
+    def break_it(self) -> None:
+        """Let two workers see enough failures for all."""
+        self[0].fails(5)
+        self[1].fails(5)
+        self.go_on()
+        self.go_on()
+
+    def states(self) -> list[str]:
+        """Return what each worker's circuit does with calls."""
+        return [str(worker.circuit.state) for worker in self.workers]
+
+
+@pytest.fixture
+def shop(clock: ManualClock) -> Iterator[Shop]:
+    """Give eight workers that have exchanged once."""
+    store = FakeFleet(clock)
+    with ExitStack() as stack:
+        workers = []
+        for number in range(8):
+            system = System(clock=clock, random=random.Random(number))
+            system.fleet.use(store, worker=f"w{number}")
+            events = stack.enter_context(record_events(system))
+            workers.append(Worker(f"w{number}", system, events))
+            assert workers[-1].circuit.state == "closed"
+        shop = Shop(workers, store, clock)
+        shop.go_on()
+        yield shop
+        for worker in workers:
+            worker.system.stop()
+
+
+def test_what_two_workers_find_out_opens_the_circuit_of_all(shop: Shop) -> None:
+    """One of them tells of the opening; the others that the fleet changed."""
+    shop.break_it()
+
+    assert shop.states() == ["open"] * 8
+    opened = [each for worker in shop for each in worker.heard("circuit_opened")]
+    assert [each.data["scope"] for each in opened] == ["fleet"]
+    assert opened[0].data["failures"] == 10
+    assert len([each for worker in shop for each in worker.heard("fleet_changed")]) == 7
+
+
+def test_one_ill_worker_opens_only_itself(shop: Shop) -> None:
+    """It says so, a moment later; no other call is refused."""
+    shop[0].fails(5)
+    shop.go_on(1.0)
+
+    assert shop.states() == ["open"] + ["closed"] * 7
+    opened = [each for worker in shop for each in worker.heard("circuit_opened")]
+    assert [each.data["scope"] for each in opened] == ["worker"]
+
+
+def test_fifty_workers_that_trip_at_once_tell_it_once(clock: ManualClock) -> None:
+    """Each had opened its own circuit already when the fleet did."""
+    store, workers = FakeFleet(clock), []
+    with ExitStack() as stack:
+        for number in range(50):
+            system = System(clock=clock, random=random.Random(number))
+            system.fleet.use(store, worker=f"w{number}")
+            events = stack.enter_context(record_events(system))
+            workers.append(Worker(f"w{number}", system, events))
+            assert workers[-1].circuit
+        shop = Shop(workers, store, clock)
+        shop.go_on()
+        for worker in workers:
+            worker.fails(5)
+        shop.go_on(1.0)
+
+        assert set(shop.states()) == {"open"}
+        opened = [each for worker in workers for each in worker.heard("circuit_opened")]
+        assert len(opened) == 1
+
+
+def test_the_fleet_makes_as_many_trials_as_one_worker_would(shop: Shop) -> None:
+    """Three of eight workers that all have calls waiting; two successes close it for all."""
+    shop.break_it()
+    shop.clock.advance(5.1)
+    admitted = 0
+    for _ in range(3):
+        shop.go_on()
+        admitted += sum(worker.tries(fail) for worker in shop)
+    shop.go_on()
+    assert 2 <= admitted <= 3  # all three had a place before two had failed
+    assert shop.states() == ["open"] * 8
+
+    shop.clock.advance(10.2)
+    admitted = 0
+    while "half_open" in shop.states() or "open" in shop.states():
+        admitted += sum(worker.tries() for worker in shop if worker.circuit.state != "closed")
+        shop.go_on()
+    assert 2 <= admitted <= 3
+    closed = [each for worker in shop for each in worker.heard("circuit_closed")]
+    assert [each.data["scope"] for each in closed] == ["fleet"]
+
+
+def test_a_quiet_fleet_leaves_a_circuit_open(shop: Shop) -> None:
+    """Without a call nobody tries."""
+    shop.break_it()
+
+    shop.go_on(6.0)
+
+    assert shop.store.ledger.records["it"].state == "open"
+    assert not any(worker.heard("circuit_half_opened") for worker in shop)
+
+
+def test_a_new_circuit_and_a_new_worker_know_what_the_fleet_knows(
+    shop: Shop, clock: ManualClock
+) -> None:
+    """From their first exchange on; a circuit made later from its first call on."""
+    shop.break_it()
+    system = System(clock=clock)
+    system.fleet.use(shop.store, worker="late")
+    system.tick()
+
+    late = Worker("late", system, [])
+
+    assert late.circuit.state == "open"
+    assert late.circuit.snapshot().retry_after == pytest.approx(5.0, abs=0.2)
+    assert not late.tries()
+
+
+def test_a_lost_store_refuses_no_call_and_closes_nothing(shop: Shop) -> None:
+    """Each worker goes on with what it knows; one event out, one event back."""
+    shop.break_it()
+    shop.store.down = True
+    shop.go_on(3.0)
+    assert shop.states() == ["open"] * 8
+    shop.clock.advance(3.0)
+    assert all(worker.tries() and worker.tries() for worker in shop)
+    assert shop.states() == ["closed"] * 8
+
+    shop.store.down = False
+    shop.go_on(1.5)
+
+    assert shop.states() == ["closed"] * 8
+    assert shop.store.ledger.records["it"].state == "closed"
+    for worker in shop:
+        news = [e.data["online"] for e in worker.heard("fleet_changed") if e.component == "fleet"]
+        assert news == [False, True]
+
+
+def test_workers_that_were_cut_off_learn_it_afterwards(shop: Shop) -> None:
+    """The others went on without them."""
+    shop.store.cut_off = {"w6", "w7"}
+    shop.go_on(1.2)
+    shop.break_it()
+    assert shop.states() == ["open"] * 6 + ["closed"] * 2
+
+    shop.store.cut_off = set()
+    shop.go_on(1.2)
+
+    assert shop.states() == ["open"] * 8
+
+
+def test_a_store_that_lost_its_memory_is_told_again(shop: Shop) -> None:
+    """Flushed, or replaced by a replica that was behind: nothing is reset to closed."""
+    older = shop.store.saved()
+    shop.break_it()
+    for forget in (shop.store.flush, lambda: shop.store.restore(older)):
+        forget()
+        shop.go_on(1.2)
+
+        assert shop.states() == ["open"] * 8
+        assert shop.store.ledger.records["it"].state == "open"
+
+
+def test_a_reply_that_is_lost_loses_nothing(shop: Shop) -> None:
+    """What was told is told again; trials count once."""
+    shop.break_it()
+    shop.clock.advance(5.1)
+    assert not shop[0].tries()
+    shop.go_on()
+    assert shop[0].tries()
+    shop.store.deaf = True
+    shop.go_on(0.3)
+
+    assert shop.store.ledger.records["it"].state == "half_open"
+    assert shop.store.ledger.records["it"].successes == 1
+    while not shop[0].tries():
+        shop.go_on()
+    shop.go_on(0.1)
+    assert shop.states() == ["closed"] * 8
+
+
+def test_an_operators_order_beats_the_fleet(shop: Shop) -> None:
+    """Forced closed it stays when the fleet opens; afterwards it goes with the fleet."""
+    shop[7].circuit.force_closed(reason="test", for_=2.0)
+    shop.break_it()
+    assert shop.states() == ["open"] * 7 + ["forced_closed"]
+    assert shop[7].tries()
+
+    shop.go_on(3.5)
+
+    assert shop.states() == ["open"] * 8
+
+
+def test_a_reset_reaches_the_whole_fleet(shop: Shop) -> None:
+    """It closes the circuit of all."""
+    shop.break_it()
+
+    shop[3].circuit.reset(reason="fixed", actor="ops")
+    shop.go_on(1.2)
+
+    assert shop.states() == ["closed"] * 8
+
+
+def test_circuits_by_key_are_shared_by_key(shop: Shop) -> None:
+    """A tenant's circuit opens in all workers, the others' in none."""
+    calls = []
+    for worker in shop:
+
+        @worker.system.circuit("tenants", key=lambda tenant: tenant, failure_threshold=5)
+        def call(tenant: str) -> None:
+            if tenant == "bad":
+                raise OSError("no")
+
+        calls.append(call)
+    for call in calls[:2]:
+        for _ in range(5):
+            with pytest.raises(OSError, match="no"):
+                call("bad")
+    shop.go_on(1.2)
+
+    for call in calls:
+        call("good")
+        with pytest.raises(CircuitOpenError):
+            call("bad")
+
+
+def test_a_quiet_worker_exchanges_once_a_second(shop: Shop) -> None:
+    """And its letter holds no report."""
+    shop.store.letters.clear()
+
+    shop.go_on(10.0)
+
+    mine = [each for each in shop.store.letters if each.worker == "w0"]
+    assert 8 <= len(mine) <= 12
+    assert not any(each.reports for each in mine)
+
+
+def test_steady_errors_do_not_flood_the_store(shop: Shop) -> None:
+    """One call in ten fails, all the time."""
+    for _ in range(2000):
+        for _ in range(9):
+            assert shop[0].tries()
+        assert shop[0].tries(fail)
+        shop.go_on()
+    sent = [each for each in shop.store.letters if each.worker == "w0"]
+
+    assert len(sent) < 60 * 4 + 60
+
+
+def test_a_worker_that_stops_leaves_the_fleet(shop: Shop) -> None:
+    """It is counted no more, and its own circuits go on alone."""
+    shop.break_it()
+    gone = shop.workers.pop(0)
+    gone.system.fleet.leave()
+    shop.go_on(1.2)
+
+    assert shop[0].system.fleet.snapshot().workers == 7
+    shop.clock.advance(10.0)
+    assert gone.tries()
+
+
+def test_without_a_store_nothing_changes(system: System, events: list[Event]) -> None:
+    """A system that is told of no fleet is one."""
+    worker = Worker("alone", system, events)
+    worker.fails(5)
+
+    assert [each.type for each in worker.heard("circuit_opened")] == ["circuit_opened"]
+    assert "scope" not in events[0].data
+    seen = system.fleet.snapshot()
+    assert (seen.address, seen.online, seen.workers) == (None, False, 1)
+
+
+@pytest.mark.parametrize("url", ["http://x", "redis", "postgresql://u:secret@h/db"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """By name, and without its password."""
+    with pytest.raises(ConfigurationError, match="fleet: url begins with") as caught:
+        System({"fleet": {"url": url}})
+
+    assert "secret" not in str(caught.value)
