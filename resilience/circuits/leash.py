@@ -48,8 +48,11 @@ class Leash:
         self.wants = False  # a call came that found no place
         self.reset = False
         self.eager = True  # the next failure is worth an exchange
-        self.sent = (Counts(0, 0, 0), 0)  # totals, and refused calls, that the store knows
-        self.sending = self.sent  # what it will know when the exchange succeeds
+        self.sent: tuple[Counts, int] = (
+            Counts(0, 0, 0),
+            0,
+        )  # totals, and refused calls, that the store knows
+        self.sending: tuple[Counts, int] = self.sent  # what it will know when the exchange succeeds
         self.held: News = ()  # an opening that the fleet may tell of instead
         self.held_until = 0.0
 

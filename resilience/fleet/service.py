@@ -250,17 +250,16 @@ class Fleet:
         self._pace.went(self._now())
         self._replica.take(reply, self._now())
         self._resend = reply.behind
+        everybody = list(self._members())
+        if any(each.name not in members for each in reply.verdicts):
+            members = {each.name: each for each in everybody}
         for verdict in reply.verdicts:
-            member = members.get(verdict.name) or self._find(verdict.name)
-            if member is not None:
-                member.follow(verdict, reports.get(verdict.name))
+            if verdict.name in members:
+                members[verdict.name].follow(verdict, reports.get(verdict.name))
                 self._warn_if_differs(verdict)
         self._regain()
-        waits = [member.wants_exchange_in() for member in self._members()]
+        waits = [member.wants_exchange_in() for member in everybody]
         self._be_due(0.0 if reply.behind else min(waits, default=inf))
-
-    def _find(self, name: str) -> Member | None:
-        return next((each for each in self._members() if each.name == name), None)
 
     def _be_due(self, wait: float) -> None:
         moment = self._pace.urgent(self._now() + wait, limited=False)

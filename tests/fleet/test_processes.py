@@ -1,0 +1,172 @@
+"""Workers in processes of their own, a real Redis, and what may happen to either."""
+
+from typing import Any
+
+import pytest
+
+from tests.fleet.members import Crew, Process, crew
+from tests.servers.redis import RedisServer, running_redis
+
+LONG: dict[str, Any] = {"reset_timeout": 60.0}
+
+
+def break_it(workers: Crew) -> None:
+    """Let two workers see enough failures for all."""
+    workers[0].ask("call", 5, ok=False)
+    workers[1].ask("call", 5, ok=False)
+
+
+def test_all_workers_open_try_and_close_together(fresh_redis: RedisServer) -> None:
+    """With one event each, and never more trials than one worker would make."""
+    with crew(fresh_redis.url, 4) as workers:
+        workers.meet()
+        break_it(workers)
+        workers.agree("open")
+
+        admitted = 0
+        while set(workers.all("state")) != {"closed"}:
+            if "closed" not in workers.all("state"):
+                admitted += sum(workers.all("call", 1))
+
+        assert 2 <= admitted <= 3
+        for kind in ("circuit_opened", "circuit_half_opened", "circuit_closed"):
+            told = [each for each in workers.all("told", kind) if each]
+            assert [len(each) for each in told] == [1], kind
+        assert max(workers.all("slowest_call")) < 1.0
+
+
+def test_a_worker_that_is_killed_holds_up_nobody(fresh_redis: RedisServer) -> None:
+    """It holds the only place for a trial, with a trial under way."""
+    with crew(fresh_redis.url, 3, half_open_calls=1, success_threshold=1) as workers:
+        workers.meet()
+        break_it(workers)
+        workers.agree("open")
+        victim = workers[0]
+        workers.until(lambda: bool(victim.ask("begin")))
+        victim.kill()
+        workers.remove(victim)
+
+        workers.until(lambda: sum(workers.all("call", 1)) > 0)
+
+        workers.agree("closed")
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_calls_go_on_while_redis_is_gone(fresh_redis: RedisServer, fault: str) -> None:
+    """None waits, none fails; afterwards all agree again."""
+    with crew(fresh_redis.url, 4, **LONG) as workers:
+        workers.meet()
+        getattr(fresh_redis, fault)()
+        workers.until(lambda: not any(each["online"] for each in workers.all("fleet")))
+        assert workers.all("call", 500, "other") == [500] * 4
+        assert max(workers.all("slowest_call")) < 1.0
+
+        fresh_redis.thaw()
+        fresh_redis.start()
+        workers.meet()
+        break_it(workers)
+
+        workers.agree("open")
+        for told in workers.all("told", "fleet_changed"):
+            news = [data["online"] for _, name, data in told if name == "fleet"]
+            assert news == [False, True]
+
+
+@pytest.mark.parametrize("fault", ["flush", "restart_empty"])
+def test_a_redis_that_forgets_is_told_again(fresh_redis: RedisServer, fault: str) -> None:
+    """Nobody closes by it, and a worker that comes later knows."""
+    with crew(fresh_redis.url, 3, **LONG) as workers:
+        workers.meet()
+        break_it(workers)
+        workers.agree("open")
+
+        if fault == "flush":
+            fresh_redis.tell("FLUSHALL")
+            fresh_redis.tell("SCRIPT", "FLUSH")
+        else:
+            fresh_redis.restart_empty()
+
+        workers.until(lambda: bool(fresh_redis.tell("HEXISTS", "{test}:fleet:circuits", "it")))
+        workers.agree("open")
+        with crew(fresh_redis.url, 1, **LONG) as late:
+            late.agree("open")
+
+
+def test_an_older_store_that_takes_over_is_told_what_it_missed() -> None:
+    """It knows the circuit as closed; the workers know better."""
+    with running_redis() as redis, crew(redis.url, 3, **LONG) as workers:
+        workers.meet()
+        workers.all("call", 5)
+        redis.tell("SAVE")
+        break_it(workers)
+        workers.agree("open")
+
+        redis.restart_empty()  # it loads what it saved
+
+        workers.until(lambda: all(each["online"] for each in workers.all("fleet")))
+        with crew(redis.url, 1, **LONG) as late:
+            late.agree("open")
+        workers.agree("open")
+
+
+def test_a_thousand_circuits_by_key_open_in_all_workers(fresh_redis: RedisServer) -> None:
+    """Each by the failures of two workers."""
+    with crew(fresh_redis.url, 3, **LONG) as workers:
+        workers.meet()
+        for each in workers[:2]:
+            each.ask("call_many", 1000, 5, ok=False)
+
+        workers.until(lambda: workers[2].ask("open", 1000) == 1000)
+        assert workers[2].ask("call_many", 1000, 1) == 0
+
+
+def test_a_store_that_is_not_there_yet_is_joined_later(fresh_redis: RedisServer) -> None:
+    """It runs on its own meanwhile, and says why."""
+    fresh_redis.stop()
+    with crew(fresh_redis.url, 2) as workers:
+        assert all("does not answer" in each["error"] for each in workers.all("fleet"))
+        assert workers.all("call", 10) == [10, 10]
+
+        fresh_redis.start()
+
+        workers.meet()
+
+
+@pytest.mark.parametrize("who", ["", "user:wrong@", ":wrong@"])
+def test_a_wrong_password_is_refused_by_name(who: str) -> None:
+    """At the start, without showing it."""
+    with running_redis() as server:
+        server.tell("CONFIG", "SET", "requirepass", "right")
+        said = refused(f"redis://{who}127.0.0.1:{server.port}/0")
+
+        assert f"redis://127.0.0.1:{server.port}/0 refuses user or password" in said
+        assert "wrong" not in said
+        assert refused(f"redis://:right@127.0.0.1:{server.port}/0") == ""
+
+
+def test_a_redis_without_scripts_is_refused_by_name() -> None:
+    """It has no EVALSHA, as some proxies have none."""
+    with running_redis("--rename-command", "EVALSHA", "NOTHING") as server:
+        assert "can run no scripts (EVALSHA)" in refused(server.url)
+
+
+def refused(url: str) -> str:
+    """Return what a worker says that is started with this store."""
+    process = Process(url, "test", {})
+    try:
+        said: str = process.ask("start")
+        return said
+    finally:
+        process.close()
+
+
+def test_a_worker_that_stops_says_so(fresh_redis: RedisServer) -> None:
+    """The others count it no more, at once."""
+    with crew(fresh_redis.url, 2) as workers:
+        workers.meet()
+        gone = workers.pop()
+        gone.ask("stop")
+
+        assert fresh_redis.tell("ZCARD", "{test}:fleet:workers") == 1
+        workers.meet()
+        gone.close()
