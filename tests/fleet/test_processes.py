@@ -98,7 +98,7 @@ def test_an_older_store_that_takes_over_is_told_what_it_missed() -> None:
     """It knows the circuit as closed; the workers know better."""
     with running_redis() as redis, crew(redis.url, 3, **LONG) as workers:
         workers.meet()
-        workers.all("call", 5)
+        workers.all("call", 1)
         redis.tell("SAVE")
         break_it(workers)
         workers.agree("open")
