@@ -1,8 +1,10 @@
 """Starting the demo as a program of its own, and finding what it left behind."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +67,12 @@ class Demo:
                 stream.close()
         for pid, _ in self.processes():
             os.kill(pid, 9)
+        for folder in self.folders():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def folders(self) -> list[Path]:
+        """Return the folders it has left behind: killed hard, it cannot remove them."""
+        return list(Path(tempfile.gettempdir()).glob(f"resilience-demo-{self.process.pid}-*"))
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

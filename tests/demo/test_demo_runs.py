@@ -6,10 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,11 +19,6 @@ from tests.demo.runs import Demo, eventually
 Start = Callable[..., Demo]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-def left_in_files(demo: Demo) -> list[Path]:
-    """Return the folders that a demo has left behind."""
-    return list(Path(tempfile.gettempdir()).glob(f"resilience-demo-{demo.process.pid}-*"))
 
 
 @pytest.fixture
@@ -70,7 +63,7 @@ def test_a_run_with_a_baseline_says_what_resilience_is_worth(start: Start, frame
     assert (ours["orders"]["sent"] > 0, ours["orders"]["lost"]) == (True, 0)
     assert "  8 s cut     without" in progress
     assert demo.processes() == []
-    assert left_in_files(demo) == []
+    assert demo.folders() == []
 
 
 @pytest.mark.timeout(120)
@@ -106,7 +99,7 @@ def test_without_postgresql_it_locks_files_and_says_so(start: Start) -> None:
     assert (ours["failed"], ours["unwritten"], ours["lost"]) == (0, 0, 0)
     assert ours["connections_cut"] >= 2
     assert theirs["lost"] > 0
-    assert left_in_files(demo) == []
+    assert demo.folders() == []
 
 
 @pytest.mark.timeout(120)
