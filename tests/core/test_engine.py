@@ -407,8 +407,8 @@ class TestAsAThread:
             said.append("errand")
 
         def farewell() -> None:
-            engine.spawn(errand, "errand")
             said.append("farewell")
+            engine.spawn(errand, "errand")
 
         engine.every(60, slow, name="slow", blocking=True)
         engine.at_stop(farewell)
