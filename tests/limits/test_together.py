@@ -252,10 +252,10 @@ def test_guarded_objects_can_be_pickled_where_their_system_has_a_name(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In another process they are guarded by that process' own limits."""
-    monkeypatch.setattr("resilience.systems.timeouts", system.timeouts, raising=False)
-    monkeypatch.setattr("resilience.systems.bulkheads", system.bulkheads, raising=False)
-    system.timeouts.home = "resilience.systems:timeouts"
-    system.bulkheads.home = "resilience.systems:bulkheads"
+    for name in ("runtime", "timeouts", "bulkheads"):
+        part = getattr(system, name)
+        monkeypatch.setattr(f"resilience.systems.{name}", part, raising=False)
+        part.home = f"resilience.systems:{name}"
     guarded = system.bulkhead(name="pickled", limit=2)(system.timeout(5.0)(Client()))
 
     copied = pickle.loads(pickle.dumps(guarded))
