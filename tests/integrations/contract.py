@@ -67,6 +67,7 @@ class Shop:
         self.clock = ManualClock()
         self.system = System(clock=self.clock, random=random.Random(7))
         self.healthy = True
+        self.asked = 0  # how often what the shop calls was reached
         circuit, fallback = self.system.circuit, self.system.fallback
         self.pay: Any = circuit("payments", failure_threshold=1, reset_timeout=20)(self._answer)
         self.prices: Any = fallback("old", stale_for=60)(circuit("prices <b>£")(self._answer))
@@ -112,6 +113,7 @@ class Shop:
         yield f" {remaining()}"
 
     def _answer(self) -> str:
+        self.asked += 1
         if not self.healthy:
             raise ConnectionError(SECRET)
         return "fresh"
@@ -226,6 +228,17 @@ class WebContract:
             "retry_after": waited,
         }
         assert b"hunter2" not in reply.body
+
+    def test_an_open_circuit_keeps_requests_from_what_it_guards(self, site: Site) -> None:
+        """A middleware that rejects and lets every view run all the same is of no use."""
+        site.shop.healthy = False
+        site.ask("/pay")
+        assert site.shop.asked == 1
+
+        replies = [site.ask("/pay") for _ in range(5)]
+
+        assert [reply.status for reply in replies] == [503] * 5
+        assert site.shop.asked == 1
 
     def test_a_browser_gets_a_page(self, site: Site) -> None:
         """Plain semantic HTML that a strict content security policy leaves whole."""
