@@ -1,6 +1,7 @@
 """Fixtures for all tests: a clock in hand, a system on it, and what it tells."""
 
 import random
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +15,10 @@ from tests.servers.fixtures import (  # noqa: F401 - pytest finds fixtures by th
     postgres_server,
     redis_server,
 )
+
+# A shell leaves its background jobs deaf to Ctrl-C, and so what they start; some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ def perform(system: System, order: Order, actor: str) -> dict[str, Any]:
     except KeyError as error:
         raise UnknownTargetError(str(error.args[0])) from None
     done = {"action": name, "actor": actor, "reason": reason, **given}
-    component = str(given.get(NAME) or str(name).partition(".")[0])
+    room = str(name).partition(".")[0]
+    component = str(given.get(NAME) or ("degradation" if room == "level" else room))
     system.runtime.bus.emit(signals.operator_acted, component, done)
     return done
 
