@@ -129,11 +129,50 @@ def test_degradation_takes_what_was_promised() -> None:
             },
         ),
         ("Rule", {"features": (), "for_": 5.0, "clear": None, "clear_for": 60.0}),
+        (
+            "Experiment",
+            {"duration": 60.0, "share": 1.0, "steady_state": (), "match": None, "seed": None},
+        ),
     ],
 )
 def test_records_have_their_defaults(kind: str, promised: dict[str, Any]) -> None:
     """Those that were promised among them."""
     assert promised.items() <= defaults(getattr(resilience, kind)).items()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("Latency", ["seconds", "jitter"]),
+        ("Error", ["exception"]),
+        ("Outage", []),
+        ("Exhaustion", ["bulkhead"]),
+        ("Corrupt", ["result"]),
+        ("ClockSkew", ["seconds"]),
+    ],
+)
+def test_faults_take_what_was_promised(name: str, parameters: list[str]) -> None:
+    """By these names."""
+    assert list(inspect.signature(getattr(resilience, name)).parameters) == parameters
+
+
+PRESETS = ["latency_spike", "error_burst", "outage", "slow_database", "resource_exhaustion"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_make_an_experiment_on_a_target(name: str) -> None:
+    """With no more than its name."""
+    experiment = getattr(resilience, name)("payments")
+
+    assert (experiment.target, experiment.duration) == ("payments", 60.0)
+
+
+def test_chaos_has_its_settings() -> None:
+    """Off, and safe."""
+    settings = System().chaos.settings
+
+    assert (settings.enabled, settings.safe_mode, settings.max_concurrent) == (False, True, 1)
+    assert settings.max_duration == 600
 
 
 def test_layers_run_in_one_order() -> None:
@@ -189,7 +228,10 @@ SIGNALS = [
     "health_changed",
     "degradation_changed",
     "feature_changed",
+    "chaos_started",
+    "chaos_finished",
     "operator_acted",
+    "fleet_changed",
 ]
 
 
@@ -207,7 +249,7 @@ def test_testing_has_what_tests_need(name: str) -> None:
     assert callable(getattr(testing, name))
 
 
-PARTS = ["circuits", "health", "healer", "degradation", "journal"]
+PARTS = ["circuits", "health", "healer", "degradation", "chaos", "journal", "fleet"]
 METHODS = ["start", "stop", "on_event", "configure", "tick"]
 
 

@@ -28,7 +28,8 @@ class Experiment:
         target: where: the name of a circuit, component, feature, bulkhead, or guarded function
             (`module.qualname`), with "circuit:", "component:", "feature:", "bulkhead:" or
             "function:" before it where one name is several things. Or a guarded function.
-        duration: seconds, > 0 (or a `timedelta`); None: the setting `default_duration`.
+        duration: seconds, > 0 (or a `timedelta`); None, as in a file that does not say: the
+            setting `default_duration`.
         share: above 0 and at most 1, of the calls that match.
         steady_state: what has to hold before, during and after: functions that return True or
             None (holds) or False, or conditions such as "error_rate <= 0.05",
@@ -45,7 +46,7 @@ class Experiment:
     name: str
     fault: Fault
     target: Any
-    duration: float | timedelta | None = None
+    duration: float | timedelta | None = 60.0
     share: float = 1.0
     steady_state: Any = ()
     match: Match | None = None
@@ -93,7 +94,7 @@ class Experiment:
         for name in ("name", "fault", "target"):
             if name not in value:
                 raise ConfigurationError(f"experiment: {name} is missing")
-        return cls(**value)
+        return cls(**{"duration": None, **value})
 
     def with_seed(self, seed: int) -> Experiment:
         """Return the same experiment with that seed: to replay the run that told it."""

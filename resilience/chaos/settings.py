@@ -38,7 +38,7 @@ class ChaosSettings(Section):
             reaches minimal. A broken steady state aborts in any case.
         allowed_faults: the kinds of faults that may be injected.
         max_concurrent: experiments at once, >= 1; never two on one target.
-        default_duration: seconds, > 0, of an experiment that does not say.
+        default_duration: seconds, > 0, of a file's or page's experiment that does not say.
         max_duration: seconds, > 0, that none is longer than.
         require_approval: somebody else than who asks has to approve each run. None: only in
             production.

@@ -11,7 +11,7 @@ from resilience.chaos.files import load
 
 WANTED = [
     Experiment("slow", Latency(2.0, 0.1), "payments", 30.0, 0.5, ("error_rate <= 0.05",)),
-    Experiment("gone", Outage(), "orders", match={"header": {"X-Test": "1"}}),
+    Experiment("gone", Outage(), "orders", None, match={"header": {"X-Test": "1"}}),
 ]
 TOML = """
 [[experiments]]
@@ -60,7 +60,9 @@ def test_one_experiment_needs_no_list(tmp_path: Path) -> None:
     """The whole file is the experiment."""
     text = 'name = "gone"\nfault = "outage"\ntarget = "payments"\n'
 
-    assert load(written(tmp_path, "x.toml", text)) == [Experiment("gone", Outage(), "payments")]
+    found = load(written(tmp_path, "x.toml", text))
+
+    assert found == [Experiment("gone", Outage(), "payments", None)]
 
 
 @pytest.mark.parametrize(
