@@ -110,18 +110,16 @@ class DjangoStore:
         return found[::-1]
 
     def prune(self, before: float, most: int) -> int:
-        """Delete up to `most` rows of history older than `before`, wall-clock seconds."""
+        """Delete up to `most` rows older than `before` that say nothing of what holds now."""
         gone = 0
         for name, table in TABLES.items():
-            if table.key or gone >= most:
+            if gone >= most or (table.key and not table.spent):
                 continue
-            rows = self._rows(name)
-            ids = list(
-                rows.filter(at__lt=before)
-                .order_by("at")
-                .values_list("pk", flat=True)[: most - gone]
-            )
-            gone += rows.filter(pk__in=ids).delete()[0]
+            old = self._rows(name).filter(at__lt=before)
+            if table.spent:
+                old = old.filter(state__in=table.spent)
+            ids = list(old.order_by("at").values_list("pk", flat=True)[: most - gone])
+            gone += old.filter(pk__in=ids).delete()[0]
         self._leave()
         return gone
 

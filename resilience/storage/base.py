@@ -56,7 +56,14 @@ class Store(Protocol):
         ...
 
     def prune(self, before: float, most: int) -> int:
-        """Delete up to `most` rows of history older than `before`; return how many there were."""
+        """Delete up to `most` rows older than `before`; return how many there were.
+
+        Those of history, and those by name that are `Table.spent`.
+
+        Args:
+            before: wall-clock seconds.
+            most: rows at once, >= 1.
+        """
         ...
 
     def condense(self, rule: Rule, now: float, since: float, most: int) -> float | None:

@@ -132,20 +132,28 @@ class SQLStore:
         return [read_back(row) for row in reversed(rows)]
 
     def prune(self, before: float, most: int) -> int:
-        """Delete up to `most` rows of history older than `before`, wall-clock seconds."""
-        import sqlalchemy as sa
-
+        """Delete up to `most` rows older than `before` that say nothing of what holds now."""
         gone = 0
         for name, table in TABLES.items():
-            if table.key or gone >= most:
-                continue  # a row by name is what holds now, however old
-            found = self._tables[name]
-            old = sa.select(found.c.id).where(found.c.at < before).order_by(found.c.at)
-            with self._engine.begin() as connection:
-                ids = connection.scalars(old.limit(most - gone)).all()
-                if ids:
-                    gone += connection.execute(found.delete().where(found.c.id.in_(ids))).rowcount
+            if gone < most and (table.spent or not table.key):
+                gone += self._prune_one(self._tables[name], table, before, most - gone)
         return gone
+
+    def _prune_one(self, found: sa.Table, table: Table, before: float, most: int) -> int:
+        import sqlalchemy as sa
+
+        key = [found.c[column] for column in table.key] or [found.c.id]
+        wanted = [found.c.at < before]
+        if table.spent:
+            wanted.append(found.c.state.in_(table.spent))
+        with self._engine.begin() as connection:
+            old = sa.select(*key).where(*wanted).order_by(found.c.at).limit(most)
+            rows = [tuple(row) for row in connection.execute(old)]
+            if not rows:
+                return 0
+            # `wanted` once more: another process may have written a row by name meanwhile.
+            these = found.delete().where(sa.tuple_(*key).in_(rows), *wanted)
+            return connection.execute(these).rowcount
 
     def condense(self, rule: Rule, now: float, since: float, most: int) -> float | None:
         """Condense up to `most` counts of calls; return up to when that was done, None: all."""

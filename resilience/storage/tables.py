@@ -42,12 +42,15 @@ class Table:
         columns: without the running number `id`, which every table without a key has.
         key: columns that name a row of which there is one only; writing it again replaces it.
         indexes: columns of each index.
+        spent: states of rows by name that say no more than if there were none; once old they go,
+            as history does.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    spent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ TABLES: dict[str, Table] = {
                 *_BY_WHOM,
             ),
             key=("name", "kind"),
+            spent=("closed", ""),  # circuits of keys, such as tenants, come and go
         ),
         Table(
             "circuit_breaker_state_history",

@@ -105,6 +105,14 @@ class StoreContract:
         assert [row["at"] for row in store.read("circuit_breaker_state_history")] == [8.0, 9.0]
         assert len(store.read("circuit_breakers")) == 1
 
+    def test_circuits_that_have_long_been_closed_are_forgotten(self, store: Store) -> None:
+        """What is open, or was seen of late, stays: circuits by key would fill the table."""
+        store.write([circuit(f"tenant-{each}", "closed", at=1.0) for each in range(3)])
+        store.write([circuit("new", "closed", at=9.0), circuit("ill", "open", at=1.0)])
+
+        assert [store.prune(8.0, 2), store.prune(8.0, 2), store.prune(8.0, 2)] == [2, 1, 0]
+        assert {row["name"] for row in store.read("circuit_breakers")} == {"new", "ill"}
+
     def test_old_counts_are_condensed(self, store: Store) -> None:
         """Quiet ones, of each worker and component by itself; nothing is lost of them."""
         rows = [counted(float(at), name) for at in range(120) for name in ("a", "b")]
