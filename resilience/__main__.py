@@ -13,15 +13,9 @@ def main() -> None:
         extra = "demo" if "demo" in sys.argv[1:] else "cli"
         print(f"resilience needs click: pip install 'resilience-web[{extra}]'", file=sys.stderr)
         sys.exit(2)
-    from resilience.cli import root
-    from resilience.commands.journal import journal
-    from resilience.commands.report import report
-    from resilience.commands.tune import tune
-    from resilience.demo.command import demo
+    from resilience.cli import assembled
 
-    for command in (demo, journal, report, tune):
-        root.add_command(command)
-    root(prog_name="resilience")
+    assembled()(prog_name="resilience")
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ class Decorators(Parts):
         from resilience.strategies.retry_settings import RetrySettings
 
         if is_target(attempts):
-            return decorate(attempts, RetryLayer(self.retries, {}))
+            return decorate(attempts, RetryLayer(self.retries, {}), self.runtime)
         if attempts is not _LEFT_OUT:
             options["attempts"] = attempts
         RetrySettings.of(options, "@retry")

@@ -53,6 +53,8 @@ class System(Decorators):
         self.leaving = False
         """Whether this worker sends its clients to others, before it ends: it is not ready, and
         closes each connection after its answer."""
+        self.bypassed: dict[str, str] = {}
+        """Routes that are served without the guard their view was given: `{path: view}`."""
         self._settings: Settings | None = None
         self._by_source: dict[str, Settings] = {}
         self.runtime.engine.every(1.0, self._settle, name="circuits")

@@ -69,7 +69,7 @@ def check_views(**_: Any) -> list[CheckMessage]:
             hint="Give the URL pattern the guarded function, or put the decorator on the view.",
             id="resilience.W004",
         )
-        for route, view in _views(get_resolver())
+        for route, view in views()
         if bypassed(view)
     ]
 
@@ -95,6 +95,11 @@ def _resolvers(resolver: URLResolver) -> Iterator[URLResolver]:
         if isinstance(each, URLResolver):
             yield each
             yield from _resolvers(each)
+
+
+def views() -> Iterator[tuple[str, Any]]:
+    """Yield the path and the view of every route of the project."""
+    return _views(get_resolver())
 
 
 def _views(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, Any]]:

@@ -80,9 +80,9 @@ class Edge:
         self._state.met = True
         self._state.system.warn_of_unknown()
         served = self._app.view_functions
-        warn_of_bypassed(
-            (rule.rule, served.get(rule.endpoint)) for rule in self._app.url_map.iter_rules()
-        )
+        rules = self._app.url_map.iter_rules()
+        views = ((rule.rule, served.get(rule.endpoint)) for rule in rules)
+        warn_of_bypassed(self._state.system, views)
 
     def _refusing(self, passage: Passage, environ: WSGIEnvironment) -> WSGIApplication | None:
         """Return what turns the request away, in the app's own way; None: it is served."""

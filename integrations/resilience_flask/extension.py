@@ -13,7 +13,7 @@ from resilience import ConfigurationError, Settings, System, UnknownSettingError
 from resilience import system as default_system
 from resilience.core.names import did_you_mean
 from resilience.web import endpoints
-from resilience_flask import admin, handlers
+from resilience_flask import admin, commands, handlers
 from resilience_flask.edge import Edge
 from resilience_flask.state import NAME, State, response_of
 
@@ -86,6 +86,7 @@ class Resilience:
                 self._system.recent  # noqa: B018 - from now on it is kept
             app.register_blueprint(blueprint)
         handlers.register(app)
+        app.cli.add_command(commands.group)
         app.jinja_env.globals.setdefault("feature", self._feature)
         app.wsgi_app = Edge(app, state, app.wsgi_app)  # type: ignore[method-assign]
         app.extensions[NAME] = state

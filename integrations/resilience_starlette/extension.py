@@ -108,7 +108,7 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
             )
         )
     _place(app.router.routes)
-    warn_of_bypassed(views(app.routes))
+    warn_of_bypassed(state.system, views(app.routes))
     register(app.exception_handlers)
     # What is raised in other layers is answered inside the one that answers every error with 500.
     app.user_middleware.insert(0, Middleware(Answers, view_of=view_of, refusing=refusing))

@@ -29,6 +29,15 @@ def load(path: str | Path) -> list[Experiment]:
         ConfigurationError: it cannot be read, or does not describe experiments; says where, by
             line and column.
     """
+    return [Experiment.of(each) for each in described(path)]
+
+
+def described(path: str | Path) -> list[dict[str, Any]]:
+    """Return the same as the tables that describe them, each of which has been tried.
+
+    Raises:
+        ConfigurationError: as `load` does.
+    """
     file = Path(path)
     read = _READERS.get(file.suffix.lower())
     if read is None:
@@ -40,11 +49,11 @@ def load(path: str | Path) -> list[Experiment]:
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: is not UTF-8: {error}") from None
     tree, places = read(str(file), text)
-    return _experiments(str(file), tree, places)
+    return _tables(str(file), tree, places)
 
 
-def _experiments(file: str, tree: Any, places: list[Place]) -> list[Experiment]:
-    tables = tree.get("experiments") if isinstance(tree, Mapping) else tree
+def _tables(file: str, tree: Any, places: list[Place]) -> list[dict[str, Any]]:
+    tables: Any = tree.get("experiments") if isinstance(tree, Mapping) else tree
     if isinstance(tree, Mapping) and tables is None:
         tables = [tree]
     elif isinstance(tree, Mapping) and len(tree) > 1:
@@ -52,14 +61,13 @@ def _experiments(file: str, tree: Any, places: list[Place]) -> list[Experiment]:
         raise ConfigurationError(f"{file}:1:1: unknown {more!r} beside experiments")
     if not isinstance(tables, list) or not tables:
         raise ConfigurationError(f"{file}:1:1: give an experiment, or a list named experiments")
-    found = []
     for number, table in enumerate(tables):
         place = places[number] if number < len(places) else Place(1, 1)
         try:
-            found.append(Experiment.of(table))
+            Experiment.of(table)
         except ConfigurationError as error:
             raise ConfigurationError(f"{file}:{place.line}:{place.column}: {error}") from None
-    return found
+    return list(tables)
 
 
 def _toml(file: str, text: str) -> tuple[Any, list[Place]]:

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from resilience.commands.source import journal_options, opened, settings_of
+from resilience.commands.source import journal_options, opened, settings_of, version_of
 from resilience.storage.schema import ddl
 from resilience.storage.settings import DAY
 from resilience.storage.tables import TABLES, VERSION
@@ -15,7 +15,10 @@ from resilience.storage.tables import TABLES, VERSION
 AT_ONCE = 1000
 
 
-@click.group()
+@click.group(
+    epilog="\b\nExamples:\n  resilience journal init --url sqlite:///resilience.db\n"
+    "  resilience journal prune --days 7\n  resilience journal schema postgresql > journal.sql\n"
+)
 def journal() -> None:
     """Look after the journal's database."""
 
@@ -36,7 +39,7 @@ def schema(dialect: str, as_json: bool) -> None:
 def init(url: str | None, config: str | None, as_json: bool) -> None:
     """Make the tables; where they are, nothing is changed."""
     with opened(url, config, must_exist=False) as store:
-        before = store.version()
+        before = version_of(store)
         store.open()
         told = {"address": store.address, "version": VERSION, "made": before is None}
     said = "made" if before is None else "there already"
@@ -49,7 +52,7 @@ def init(url: str | None, config: str | None, as_json: bool) -> None:
 def upgrade(url: str | None, config: str | None, as_json: bool) -> None:
     """Bring the tables of an earlier version to the present one."""
     with opened(url, config, must_exist=False) as store:
-        before = store.version()
+        before = version_of(store)
         if before is None:
             raise click.ClickException(f"there is no journal at {store.address}")
         store.open()

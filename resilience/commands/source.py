@@ -15,8 +15,10 @@ import click
 
 from resilience.errors import ConfigurationError
 from resilience.settings import Settings
+from resilience.storage.base import Store
 from resilience.storage.settings import DAY
 from resilience.storage.sql import SQLStore
+from resilience.systems import System
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,13 +58,39 @@ def journal_options(command: F) -> F:
 
 
 def settings_of(config: str | None) -> Settings:
-    """Return the settings of a file and the environment."""
+    """Return the settings of a file and the environment; within an app, those of the app."""
+    app = _app()
+    if app is not None and config is None:
+        return app.settings
     path = config or (SETTINGS_FILE if Path(SETTINGS_FILE).is_file() else None)
     return Settings.load(path, environ=os.environ)
 
 
+def _app() -> System | None:
+    """Return the system of the app that the command runs in, as `flask resilience` does."""
+    return click.get_current_context().find_object(System)
+
+
+def _store(url: str | None, config: str | None) -> Store:
+    address, app = url or settings_of(config).journal.address, _app()
+    return SQLStore(address) if app is None else app.journal.store_at(address)
+
+
+def version_of(store: Store) -> int | None:
+    """Return the version of a store's tables; None: there are none.
+
+    Raises:
+        ConfigurationError: others look after its tables.
+    """
+    if not isinstance(store, SQLStore):
+        raise ConfigurationError(
+            f"the tables of {store.address} are Django's: `manage.py migrate resilience`"
+        )
+    return store.version()
+
+
 @contextmanager
-def opened(url: str | None, config: str | None, *, must_exist: bool = True) -> Iterator[SQLStore]:
+def opened(url: str | None, config: str | None, *, must_exist: bool = True) -> Iterator[Store]:
     """Give the journal's store; errors become messages.
 
     Args:
@@ -71,7 +99,7 @@ def opened(url: str | None, config: str | None, *, must_exist: bool = True) -> I
         must_exist: refuse a database without our tables, instead of making them.
     """
     try:
-        store = SQLStore(url or settings_of(config).journal.address)
+        store = _store(url, config)
         try:
             if must_exist:
                 _check_there(store)
@@ -85,9 +113,9 @@ def opened(url: str | None, config: str | None, *, must_exist: bool = True) -> I
         raise click.ClickException(f"the journal cannot be used: {said}") from None
 
 
-def _check_there(store: SQLStore) -> None:
+def _check_there(store: Store) -> None:
     missing = store.path is not None and not store.path.exists()
-    if missing or store.version() is None:
+    if missing or (isinstance(store, SQLStore) and store.version() is None):
         raise ConfigurationError(
             f"there is no journal at {store.address}: give --url, or make one by "
             "`resilience journal init`"

@@ -145,6 +145,10 @@ class Journal:
         """Let `open_store(url)` give the store of URLs that begin with `scheme://`."""
         self._schemes[scheme] = open_store
 
+    def store_at(self, address: str) -> Store:
+        """Return the store of an address, not yet open, for those who read it by themselves."""
+        return self._open_store(address)
+
     def _open_by_scheme(self, address: str) -> Store:
         return self._schemes.get(address.partition(":")[0], _sql_store)(address)
 

@@ -56,6 +56,7 @@ class Answers:
         self.sources = sorted(made, key=lambda source: source.priority)
         self.kept = None if stale_for is None else LastAnswers(seconds("stale_for", stale_for))
         self.component = ""  # what its events are about
+        self.count = 0  # failures answered, about: threads may miss one another's
         self._runtime = runtime
         self._on = as_matcher("on", on)
         self._ignore = as_matcher("ignore", ignore)
@@ -97,6 +98,7 @@ class Answers:
 
     def used(self, attempt: Attempt, error: Exception) -> None:
         """Mark the request degraded, and say so."""
+        self.count += 1
         degraded.mark(self.component, "stale" if attempt.name == "stale" else "fallback")
         data = {"source": attempt.name, "error": type(error).__name__}
         self._runtime.bus.emit(signals.fallback_used, self.component, data)

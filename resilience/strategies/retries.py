@@ -50,6 +50,12 @@ class RetryLayer:
         self._options = options
         self._plan: RetryPlan | None = None
 
+    @property
+    def settings(self) -> RetrySettings:
+        """The settings in force."""
+        assert self._plan is not None
+        return self._plan.settings
+
     def attach(self, guard: Guard) -> None:
         """Fit any function."""
 

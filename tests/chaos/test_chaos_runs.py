@@ -76,6 +76,18 @@ def test_a_completed_run_tells_all_of_it(system: System, prices: Call, events: l
     assert system.chaos.results() == [result]
 
 
+def test_a_function_under_a_bare_retry_is_a_target(system: System) -> None:
+    """Whichever decorator is its only one, with arguments or without."""
+
+    @system.retry
+    def rates() -> int:
+        return 7
+
+    experiment = Experiment("broken", Outage(), rates, duration=3, steady_state=[traffic(rates)])
+
+    assert system.chaos.run(experiment).injected > 0
+
+
 def test_the_advice_names_what_to_change_and_why(system: System, prices: Call) -> None:
     """A circuit that never opened, with the number that kept it closed and one to try."""
     experiment = Experiment(

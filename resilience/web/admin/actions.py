@@ -26,6 +26,10 @@ class UnknownTargetError(LookupError):
     """There is no circuit or feature of that name; says near ones."""
 
 
+class NothingToDoError(RuntimeError):
+    """What was ordered changes nothing; says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing that operators can do.
@@ -52,6 +56,7 @@ def perform(system: System, order: Order, actor: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: an unknown action or field, or a value that is not allowed.
         UnknownTargetError: no circuit or feature has that name.
+        NothingToDoError: it would change nothing.
     """
     name = order.get("action")
     action = ACTIONS.get(name) if isinstance(name, str) else None
@@ -151,6 +156,19 @@ def _on_feature(method: str) -> Callable[[System, Order, str, str], None]:
     return act
 
 
+def _heal(system: System, given: Order, _: str, __: str) -> None:
+    component = given[NAME]
+    ill = [each.name for each in system.healer.recoveries.open()]
+    if component not in ill:
+        said = f"not well are {', '.join(ill[:10])}" if ill else "all is well"
+        raise NothingToDoError(
+            f"the healer knows of nothing wrong with {component!r}{did_you_mean(component, ill)}: "
+            f"{said}"
+        )
+    if not system.healer.recover(component):
+        raise NothingToDoError(f"nothing is left to try for {component!r}, or all places are taken")
+
+
 def _plan(system: System, given: Order, _: str, actor: str) -> None:
     if not system.chaos.settings.enabled:
         raise ChaosRefusedError("chaos is not enabled: set chaos.enabled to true")
@@ -188,6 +206,7 @@ ACTIONS: Mapping[str, Action] = {
     "feature.rollout": Action(
         {**_TIMED, PERCENT: True}, _on_feature("set_rollout"), "Give it to a share."
     ),
+    "healer.recover": Action(_NAMED, _heal, "Recover a component now, whatever limits say."),
     "chaos.plan": Action({EXPERIMENT: True}, _plan, "Ask for an experiment."),
     "chaos.approve": Action(_NAMED, _approve, "Let somebody else's experiment run once."),
     "chaos.run": Action(_NAMED, _run, "Begin an experiment that was asked for."),

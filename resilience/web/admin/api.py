@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,7 +14,7 @@ from resilience.errors import ChaosRefusedError, ConfigurationError, StoreUnavai
 from resilience.systems import System
 from resilience.web import endpoints
 from resilience.web.admin.access import is_meant
-from resilience.web.admin.actions import UnknownTargetError, perform
+from resilience.web.admin.actions import NothingToDoError, UnknownTargetError, perform
 from resilience.web.admin.board import board, event_of
 from resilience.web.admin.openapi import document
 from resilience.web.admin.page import ALONE, POLICY, Frame, fragment, page
@@ -29,6 +29,7 @@ STREAM = f"{ROOT}/api/stream"
 ACTIONS = f"{ROOT}/api/actions"
 HISTORY = f"{ROOT}/history"
 INCIDENTS = f"{ROOT}/api/history"
+CHECKUP = f"{ROOT}/api/checkup"
 OPENAPI = f"{ROOT}/api/openapi.json"
 ASSETS = f"{ROOT}/assets/"
 
@@ -108,7 +109,7 @@ def answer(system: System, request: Request, actor: object | None) -> Answer:
 
 
 def _is_there(path: str) -> bool:
-    known = (ROOT, HOME, STATE, EVENTS, STREAM, ACTIONS, HISTORY, INCIDENTS, OPENAPI)
+    known = (ROOT, HOME, STATE, EVENTS, STREAM, ACTIONS, HISTORY, INCIDENTS, CHECKUP, OPENAPI)
     return path in known or bool(_asset(path))
 
 
@@ -117,13 +118,26 @@ def _read(system: System, request: Request, actor: str) -> Answer:
         return _moved(f"{request.root}{HOME}")
     if request.path == HOME:
         return _page(system, request, actor)
-    if request.path == OPENAPI:
-        return json_answer(200, "application/json", document(request.root))
-    if request.path == STATE:
-        return json_answer(200, "application/json", board(system))
+    told = _TOLD.get(request.path)
+    if told is not None:
+        return json_answer(200, "application/json", told(system, request))
     if request.path == STREAM:  # a framework that can stream does not ask here
         return problem(404, "Not Found", "This server does not push: poll api/events.")
     return _events(system, request)
+
+
+def _checkup(system: System, _: Request) -> dict[str, Any]:
+    from resilience.web.checkup import checkup, plain  # rooms that an app may not use otherwise
+
+    return plain(checkup(system))
+
+
+_TOLD: Mapping[str, Callable[[System, Request], dict[str, Any]]] = {
+    STATE: lambda system, _: board(system),
+    CHECKUP: _checkup,
+    OPENAPI: lambda _, request: document(request.root),
+}
+"""What programs read, `{path: what makes it}`."""
 
 
 def name_of(actor: object) -> str:
@@ -212,7 +226,7 @@ def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
         return problem(400, "Bad Request", str(error))
     except UnknownTargetError as error:
         return problem(404, "Not Found", str(error))
-    except ChaosRefusedError as error:
+    except (ChaosRefusedError, NothingToDoError) as error:
         return problem(409, "Conflict", str(error))
     except StoreUnavailableError as error:
         return problem(503, "Service Unavailable", str(error))

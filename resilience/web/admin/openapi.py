@@ -54,6 +54,7 @@ def document(root: str) -> dict[str, Any]:
         "servers": [{"url": f"{root}/resilience"}],
         "paths": {
             "/api/state": {"get": _read("state", "Everything at one moment.")},
+            "/api/checkup": {"get": _read("checkup", "What is built so that it will not hold.")},
             "/api/events": {
                 "get": {
                     **_read("events", "What happened after an event, oldest first."),
@@ -103,7 +104,7 @@ def _act() -> dict[str, Any]:
         "400": "a value that is not allowed",
         "403": "not sent from the page",
         "404": "no such target, or not for you",
-        "409": "an experiment that may not run here and now",
+        "409": "an experiment that may not run here and now, or nothing to do",
         "413": "too large",
         "415": "no JSON",
         "503": "the shared store did not acknowledge it",

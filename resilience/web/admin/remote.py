@@ -48,6 +48,10 @@ class Remote:
         """Return everything that the worker who answers knows."""
         return self._ask(api.STATE)
 
+    def checkup(self) -> dict[str, Any]:
+        """Return what the worker who answers finds to be built so that it will not hold."""
+        return self._ask(api.CHECKUP)
+
     def order(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Order something; return what was done.
 

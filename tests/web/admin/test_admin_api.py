@@ -115,6 +115,12 @@ def shop(system: System) -> System:
     system.configure({"chaos": {"enabled": True}})
     system.chaos.plan(Experiment("gone", Outage(), "payments"), "bob")
     assert system.recent.last == 0
+
+    @system.healer.action("database")
+    def reconnect() -> None:
+        """Do nothing much."""
+
+    system.healer.failed("database", "postgres", ConnectionError("gone"), severity="low")
     return system
 
 
@@ -132,6 +138,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "feature.kill": {"name": "extras"},
     "feature.rollout": {"name": "extras", "percent": 20},
     "feature.release": {"name": "extras"},
+    "healer.recover": {"name": "database"},
     "chaos.plan": {"experiment": {"name": "new", "fault": "outage", "target": "payments"}},
     "chaos.approve": {"name": "gone"},
     "chaos.run": {"name": "gone"},
@@ -183,6 +190,11 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "no action": ({"action": None}, 400, "action=None"),
     "unknown action": ({"action": "circuit.open"}, 400, "did you mean 'circuit."),
     "no name": ({"action": "circuit.reset"}, 400, "name is missing"),
+    "all is well": (
+        {"action": "healer.recover", "name": "datbase"},
+        409,
+        "did you mean 'database'?: not well are database",
+    ),
     "unknown circuit": (
         {"action": "circuit.reset", "name": "paymets"},
         404,

@@ -1,158 +1,69 @@
-"""`manage.py resilience`: what the workers of a running server hold, and orders to them."""
+"""`manage.py resilience …`: the commands of `resilience`, at home in a project."""
 
 from __future__ import annotations
 
-import json
-import os
-from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+import contextlib
+from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from resilience.web.admin.remote import Remote, RemoteError
+from resilience_django.state import current
 
-URL, TOKEN = "RESILIENCE_URL", "RESILIENCE_TOKEN"
-FAILING = 2
-"""What `health` leaves with while the health is "fail"."""
+PROGRAM = "manage.py resilience"
 
-TABLES: Mapping[str, tuple[str, Sequence[str], str]] = {
-    "list": (
-        "circuits",
-        ("name", "state", "calls", "failures", "rejected", "retry_after", "last_error"),
-        "circuits, worst first",
-    ),
-    "health": (
-        "components",
-        ("name", "status", "score", "trend", "criticality"),
-        "health by component; leaves with 2 where it is failing",
-    ),
-    "features": (
-        "features",
-        ("name", "enabled", "capability", "rollout", "reason"),
-        "features, and what is left of them",
-    ),
-    "events": ("events", ("at", "type", "component"), "what happened of late, newest first"),
-}
-"""`{subcommand: (what of the state, which columns, help)}`"""
 
-STATES = ("open", "closed")
-LEVELS = ("normal", "reduced", "minimal", "emergency")
-ORDERS: Mapping[str, tuple[str, str]] = {
-    "force": ("circuit.force_{state}", "reject all calls of a circuit, or admit all"),
-    "shadow": ("circuit.shadow", "let a circuit record, but reject nothing"),
-    "release": ("circuit.release", "end an order on a circuit"),
-    "reset": ("circuit.reset", "close a circuit, and forget its counts"),
-    "level": ("level.degrade", "set the level of service"),
-    "recover": ("level.recover", "let rules set the level of service again"),
-    "enable": ("feature.enable", "switch a feature on"),
-    "disable": ("feature.disable", "switch a feature off"),
-    "kill": ("feature.kill", "switch a feature off, whatever else is said"),
-    "rollout": ("feature.rollout", "give a feature to a share of users"),
-    "release-feature": ("feature.release", "end all orders on a feature"),
-}
-"""`{subcommand: (action, help)}`"""
+class _Parser(CommandParser):
+    """Takes the options of all of Django's commands, and leaves every other word as it is."""
 
-TIMED = ("force", "shadow", "level", "enable", "disable", "rollout")
-UNNAMED = ("level", "recover")
-
-_ALONE = (
-    "What circuits and features are at is in the memory of the server's workers, which no other "
-    f"process can reach. Give the address of a running one by --url or {URL}, and a token that its "
-    f"`authorize` knows by {TOKEN}."
-)
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Namespace:
+        found: Namespace
+        found, words = self.parse_known_args(args, namespace)
+        found.words = words
+        return found
 
 
 class Command(BaseCommand):
-    """Asks a running server, and orders it; starts nothing in this process."""
+    """Passes its words on to the commands of `resilience`; starts nothing in this process."""
 
-    help = "Ask a running server how its circuits, components and features are, and order them."
+    help = "Look at a running server and order it, find what is mis-built, read the journal."
     requires_system_checks: Sequence[str] = ()  # during an incident they may well fail
 
-    def add_arguments(self, parser: Any) -> None:
-        """Take a subcommand; each has the options that say which server."""
-        subcommands = parser.add_subparsers(dest="subcommand", required=True)
-        for name, (_, _, about) in TABLES.items():
-            _add_server(subcommands.add_parser(name, help=about))
-        for name, (_, about) in ORDERS.items():
-            _add_order(name, subcommands.add_parser(name, help=about))
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return a parser that leaves words, `--help` included, to the commands."""
+        parser = _Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
+        made = super().create_parser(prog_name, subcommand, add_help=False, **kwargs)
+        for action in made._actions:
+            parser._add_action(action)
+        return parser
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Do what a subcommand says.
+        """Do what the words say.
 
         Raises:
-            CommandError: no server was given, it did not answer, or it refused.
+            CommandError: it could not be done, or it was, and something is not well.
         """
-        if not options["url"]:
-            raise CommandError(_ALONE)
+        import click
+
+        out: Any = self.stdout  # it ends every piece with a line's end; what is inside does not
         try:
-            remote = Remote(options["url"], options["token"] or "")
-            if options["subcommand"] in ORDERS:
-                self._order(remote, options)
-            else:
-                self._show(remote.state(), options)
-        except RemoteError as error:
-            raise CommandError(str(error)) from None
-
-    def _order(self, remote: Remote, options: Mapping[str, Any]) -> None:
-        action = ORDERS[options["subcommand"]][0].format_map(options)
-        fields = ("name", "reason", "for", "level", "percent")
-        given = {field: options[field] for field in fields if options.get(field) is not None}
-        done = remote.order({"action": action, **given})
-        if options["json"]:
-            self.stdout.write(json.dumps(done))
-        else:
-            about = done.get("name") or done.get("level") or ""
-            self.stdout.write(f"{done['action']} {about}: done, by {done['actor']}")
-
-    def _show(self, state: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-        key, columns, _ = TABLES[options["subcommand"]]
-        health, level = state["health"], state["level"]
-        if options["json"]:
-            told = {"worker": state["worker"], "health": health, "level": level, key: state[key]}
-            self.stdout.write(json.dumps(told))
-        else:
-            said = f"health {health['status']} ({health['score']:.0f} of 100)"
-            self.stdout.write(f"worker {state['worker']}: {said}, level {level['level']}")
-            for line in _table(columns, state[key]):
-                self.stdout.write(line)
-        if options["subcommand"] == "health" and health["status"] == "fail":
-            raise CommandError("health is failing", returncode=FAILING)
+            with contextlib.redirect_stdout(out._out):
+                code = _assembled()(
+                    options["words"], PROGRAM, obj=current().system, standalone_mode=False
+                )
+        except click.ClickException as error:
+            raise CommandError(error.format_message(), returncode=error.exit_code) from None
+        except click.Abort:
+            raise CommandError("stopped", returncode=1) from None
+        if code:
+            raise CommandError("something is not well", returncode=code)
 
 
-def _add_server(parser: ArgumentParser) -> None:
-    url, token = os.environ.get(URL), os.environ.get(TOKEN)
-    parser.add_argument("--url", default=url, help=f"address of the app; or {URL}")
-    parser.add_argument("--token", default=token, help=f"bearer token; better as {TOKEN}")
-    parser.add_argument("--json", action="store_true", help="for programs")
+def _assembled() -> Any:
+    try:
+        from resilience.cli import assembled
 
-
-def _add_order(name: str, parser: ArgumentParser) -> None:
-    if name not in UNNAMED:
-        parser.add_argument("name", help="which one")
-    if name == "force":
-        parser.add_argument("state", choices=STATES)
-    if name == "level":
-        parser.add_argument("level", choices=LEVELS)
-    if name == "rollout":
-        parser.add_argument("percent", type=float, help="0 to 100")
-    parser.add_argument("--reason", required=True, help="why, 1 to 200 characters")
-    if name in TIMED:
-        parser.add_argument("--for", type=float, help="seconds after which it ends")
-    _add_server(parser)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return lines with aligned columns."""
-    shown = [[each.replace("_", " ") for each in columns]]
-    shown += [[_cell(row[column]) for column in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in shown]
-
-
-def _cell(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return assembled()
+    except ModuleNotFoundError as error:
+        raise CommandError(f"it needs {error.name}: pip install 'resilience-web[cli]'") from None

@@ -1,0 +1,171 @@
+"""`resilience chaos`: experiments on a running app, asked for, approved, run, and halted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from resilience.chaos.files import described
+from resilience.chaos.results import COMPLETED
+from resilience.commands.orders import give
+from resilience.commands.running import app_at, asks_app, orders_app, unwell
+from resilience.commands.showing import COLOURS, as_json, cell, printed, table
+from resilience.errors import ConfigurationError
+from resilience.web.admin.remote import Remote, RemoteError
+
+LOOKED_EVERY = 0.5  # seconds between two looks at a run
+ENDED_WITHIN = 30.0  # seconds after its time within which the result is there
+
+PLANS = ("name", "fault", "target", "asked_by", "approved_by")
+RUNNING = ("name", "fault", "target", "remaining", "calls", "injected")
+RESULTS = ("started_at", "name", "status", "fault", "target", "injected", "calls", "seed")
+
+
+@click.group(
+    epilog="\b\nExamples:\n  resilience chaos run outage.toml --reason 'game day'\n"
+    "  resilience chaos approve 'bank gone' --reason 'agreed'\n"
+    "  resilience chaos halt --reason 'customers notice'\n"
+)
+def chaos() -> None:
+    """Run experiments on a running app, within the limits of its settings."""
+
+
+@chaos.command("list")
+@asks_app
+def list_(url: str | None, token: str | None, as_json: bool) -> None:
+    """List what was asked for, what runs, and what came of the last ones."""
+    with app_at(url, token) as app:
+        told = _experiments(app)
+    if as_json:
+        _json(told)
+        return
+    for key, columns in (("running", RUNNING), ("plans", PLANS), ("results", RESULTS)):
+        if told[key]:
+            printed(Text(f"{key}:", "bold"), table(columns, told[key]), "")
+    if not any(told.values()):
+        click.echo("no experiment yet")
+
+
+@chaos.command(
+    epilog="\b\nExamples:\n  resilience chaos run experiments/outage.yaml --reason 'game day'\n"
+    "  resilience chaos run 'bank gone' --reason 'approved by ada'\n\n\b\n"
+    "Leaves with 3 unless all of it is completed."
+)
+@click.argument("what", metavar="FILE|NAME")
+@orders_app
+@click.option("--no-wait", is_flag=True, help="Begin it, and do not wait for its end.")
+def run(  # noqa: PLR0917 - click gives them by name
+    what: str, url: str | None, token: str | None, as_json: bool, reason: str, no_wait: bool
+) -> None:
+    """Run the experiments of a file, one after the other, or one that was asked for by its name.
+
+    Where somebody else has to approve it, it is asked for, and waits for that.
+    """
+    with app_at(url, token) as app:
+        named = _from_file(app, what, reason) if Path(what).is_file() else [what]
+        results = []
+        for name in named:
+            _begin(app, name, reason)
+            if not no_wait:
+                results.append(_awaited(app, name, quiet=as_json))
+    if no_wait:
+        _json({"begun": named}) if as_json else click.echo(f"begun: {', '.join(named)}")
+        return
+    _tell(results, in_json=as_json)
+
+
+@chaos.command()
+@click.argument("name")
+@orders_app
+def approve(name: str, **given: Any) -> None:
+    """Let an experiment run once that somebody else has asked for."""
+    give(**given, action="chaos.approve", name=name)
+
+
+@chaos.command()
+@orders_app
+def halt(**given: Any) -> None:
+    """Stop all experiments at once."""
+    give(**given, action="chaos.halt")
+
+
+def _json(told: Any) -> None:
+    as_json(told)
+
+
+def _experiments(app: Remote) -> dict[str, list[dict[str, Any]]]:
+    return app.state().get("experiments") or {"plans": [], "running": [], "results": []}
+
+
+def _from_file(app: Remote, path: str, reason: str) -> list[str]:
+    try:
+        found = described(path)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    for each in found:
+        app.order({"action": "chaos.plan", "experiment": each, "reason": reason})
+    return [each["name"] for each in found]
+
+
+def _begin(app: Remote, name: str, reason: str) -> None:
+    try:
+        app.order({"action": "chaos.run", "name": name, "reason": reason})
+    except RemoteError as error:
+        plans = _experiments(app)["plans"]
+        if any(each["name"] == name and not each["approved_by"] for each in plans):
+            raise click.ClickException(
+                f"{error}; they say `resilience chaos approve '{name}'`, and then it is "
+                f"`resilience chaos run '{name}'`"
+            ) from None
+        raise
+
+
+def _awaited(app: Remote, name: str, *, quiet: bool) -> dict[str, Any]:
+    """Return the result of a run that was just begun, telling meanwhile how far it is."""
+    told, until = "", time.monotonic() + ENDED_WITHIN
+    while True:
+        seen = _experiments(app)
+        now = next((each for each in seen["running"] if each["name"] == name), None)
+        if now is None:
+            result = next((each for each in seen["results"] if each["name"] == name), None)
+            if result is not None:
+                return result
+            if time.monotonic() > until:
+                raise click.ClickException(
+                    f"{name}: no result is seen; another worker may have it: "
+                    "look at `resilience chaos list`, or the journal"
+                )
+        else:
+            until = time.monotonic() + now["remaining"] + ENDED_WITHIN
+            said = f"{name}: {now['injected']} of {now['calls']} calls hit"
+            if not quiet and said != told:
+                click.echo(f"{said}, {now['remaining']:.0f} s left", err=True)
+                told = said
+        time.sleep(LOOKED_EVERY)
+
+
+def _tell(results: list[dict[str, Any]], *, in_json: bool) -> None:
+    if in_json:
+        _json(results)
+    else:
+        for each in results:
+            printed(*_lines(each), "")
+    bad = [each["name"] for each in results if each["status"] != COMPLETED]
+    if bad:
+        raise unwell(f"not completed: {', '.join(bad)}")
+
+
+def _lines(result: Mapping[str, Any]) -> list[Text]:
+    status = result["status"]
+    why = f": {cell(result['reason'])}" if result["reason"] else ""
+    head = Text.assemble(
+        (cell(result["name"]), "bold"), " ", (status, COLOURS.get(status, "")), why,
+        f" ({result['injected']} of {result['calls']} calls hit, seed {result['seed']})",
+    )  # fmt: skip
+    said = [*result["observations"], *result["recommendations"]]
+    return [head, *(Text(f"  - {cell(each)}") for each in said)]

@@ -1,0 +1,63 @@
+"""Which running app a command asks, and how its refusals are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from resilience.web.admin.remote import Remote, RemoteError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+URL, TOKEN = "RESILIENCE_URL", "RESILIENCE_TOKEN"
+
+NOT_WELL = 3
+"""What a command leaves with that did its work and found something that is not well."""
+
+NOBODY = (
+    "What circuits and features are at is in the memory of the server's workers, which no other "
+    f"process can reach. Give the address of a running one by --url or {URL}, and a token that "
+    f"its `authorize` knows by {TOKEN}. What happened is in the journal: `resilience report`."
+)
+
+
+def asks_app(command: F) -> F:
+    """Add the options that say which app is asked, and `--json`."""
+    options = (
+        click.option("--url", envvar=URL, help=f"Address of the app; or {URL}."),
+        click.option("--token", envvar=TOKEN, help=f"Bearer token; better given as {TOKEN}."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def orders_app(command: F) -> F:
+    """Add what an order needs besides: why."""
+    why = click.option("--reason", required=True, help="Why, in 1 to 200 characters; is kept.")
+    return why(asks_app(command))
+
+
+@contextmanager
+def app_at(url: str | None, token: str | None) -> Iterator[Remote]:
+    """Give the running app; what it refuses becomes a message.
+
+    Raises:
+        click.ClickException: no address was given, nobody answers, or it refuses.
+    """
+    if not url:
+        raise click.ClickException(NOBODY)
+    try:
+        yield Remote(url, token or "")
+    except RemoteError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def unwell(said: str) -> click.exceptions.Exit:
+    """Return what ends a command that found something that is not well."""
+    click.echo(said, err=True)
+    return click.exceptions.Exit(NOT_WELL)

@@ -1,0 +1,308 @@
+"""What is mis-built is found: each check by itself, and all of them on apps and running ones."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience import System
+from resilience.chaos.settings import ChaosSettings
+from resilience.testing import ManualClock
+from resilience.web import checkup as checks
+from resilience.web.checkup import Facts, checkup, facts_of
+from tests.commands.conftest import Shop
+from tests.commands.running import run, told
+
+
+def found(system: System, **options: Any) -> set[tuple[str, str]]:
+    """Return `{(check, where)}`, without hints."""
+    told = checkup(system, **options)
+    return {(each.check, each.where.rpartition(".")[2]) for each in told if each.severity != "hint"}
+
+
+def test_a_retry_without_an_end_is_found(system: System) -> None:
+    """Not one that a timeout, a deadline, or the request's own limits."""
+
+    @system.retry
+    def endless() -> None: ...
+
+    @system.retry(timeout=5)
+    def limited() -> None: ...
+
+    @system.retry
+    @system.timeout(1)
+    def timed() -> None: ...
+
+    assert found(system) == {("retry_without_deadline", "endless")}
+    system.configure({"web": {"deadline": 10}})
+    assert found(system) == set()
+    assert all(map(callable, [endless, limited, timed]))  # held until here
+
+
+def test_a_timeout_beyond_the_servers_is_found(system: System) -> None:
+    """The server's, or the request's deadline."""
+
+    @system.timeout(60)
+    def patient() -> None: ...
+
+    @system.timeout(2)
+    def quick() -> None: ...
+
+    assert found(system) == set()
+    assert found(system, server_timeout=30) == {("timeout_beyond_server", "patient")}
+    system.configure({"web": {"deadline": 2}})
+    assert {where for _, where in found(system)} == {"patient", "quick"}
+    assert all(map(callable, [patient, quick]))
+
+
+def test_a_fallback_that_never_ran_is_found(system: System) -> None:
+    """Where the failures are not those that it answers for."""
+
+    @system.fallback([], on=KeyError)
+    @system.circuit("prices", failure_threshold=3)
+    def prices() -> list[int]:
+        raise ConnectionError
+
+    @system.fallback([])
+    @system.circuit("offers", failure_threshold=3)
+    def offers() -> list[int]:
+        raise ConnectionError
+
+    for _ in range(12):
+        offers()
+        with suppress(Exception):
+            prices()
+
+    assert found(system) == {("fallback_never_ran", "prices")}
+
+
+def test_a_threshold_out_of_reach_is_found(system: System, clock: ManualClock) -> None:
+    """At the traffic that was measured; not before there was enough of it to tell."""
+
+    @system.circuit("rare", min_calls=100)
+    def rare() -> None: ...
+
+    @system.circuit("busy", min_calls=10)
+    def busy() -> None: ...
+
+    for _ in range(60):
+        clock.advance(1)
+        busy()
+    assert found(system) == set()
+
+    for _ in range(60):
+        clock.advance(10)
+        rare()
+        for _ in range(10):
+            busy()
+
+    assert found(system) == {("threshold_out_of_reach", "rare")}
+
+
+def test_workers_on_their_own_are_found(system: System) -> None:
+    """More than one, that share nothing."""
+    system.circuits.get("prices")
+    circuits = list(system.circuits)
+
+    alone = Facts(circuits=circuits, workers=4)
+
+    assert [each.where for each in checks.workers_on_their_own(alone)] == ["fleet"]
+    assert not list(checks.workers_on_their_own(Facts(circuits=circuits, workers=1)))
+    assert not list(checks.workers_on_their_own(Facts(circuits=circuits, workers=4, shared=True)))
+
+
+def test_chaos_that_one_alone_may_run_in_production_is_found() -> None:
+    """Only there, and only where it is said so."""
+    loose = ChaosSettings(enabled=True, require_approval=False)
+
+    assert list(checks.chaos_unguarded(Facts(chaos=loose, production=True)))
+    assert not list(checks.chaos_unguarded(Facts(chaos=loose)))
+    assert not list(
+        checks.chaos_unguarded(Facts(chaos=ChaosSettings(enabled=True), production=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "expected"),
+    [
+        (["/venv/bin/gunicorn", "shop:app"], {}, 30),
+        (["gunicorn", "-t", "12", "shop:app"], {}, 12),
+        (["gunicorn", "--timeout=7"], {"GUNICORN_CMD_ARGS": "--timeout 90"}, 7),
+        (["gunicorn"], {"GUNICORN_CMD_ARGS": "--timeout 90 -w 4"}, 90),
+        (["gunicorn", "--timeout", "0"], {}, None),
+        (["gunicorn", "--timeout", "soon"], {}, 30),
+        (["uvicorn", "shop:app"], {}, None),
+        ([], {}, None),
+    ],
+)
+def test_gunicorns_timeout_is_found(
+    argv: list[str], environ: dict[str, str], expected: float | None
+) -> None:
+    """On its command line, and in the variable for more of it."""
+    assert checks._server_timeout(argv, environ) == expected
+
+
+def test_a_guard_counts_once(system: System) -> None:
+    """However many decorators made it."""
+
+    @system.fallback([])
+    @system.circuit("x")
+    @system.retry(timeout=1)
+    def call() -> list[int]:
+        return []
+
+    assert [len(each.layers) for each in facts_of(system).guards] == [3]
+    assert call() == []
+
+
+FLASK = """
+from flask import Flask
+from resilience import System
+from resilience_flask import Resilience
+
+system = System()
+
+def create_app():
+    app = Flask(__name__)
+    Resilience(app, system=system)
+
+    @system.circuit("pay", slow_call_duration=1)
+    @app.get("/pay")
+    def pay():
+        return "paid"
+
+    create_app.pay = pay
+    return app
+"""
+FASTAPI = """
+from fastapi import FastAPI
+from resilience import System
+from resilience_starlette import Resilience
+
+system = System()
+app = FastAPI()
+
+@system.circuit("pay", slow_call_duration=1)
+@app.get("/pay")
+async def pay():
+    return "paid"
+
+Resilience(app, system=system)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Be in a folder of its own, whose modules are gone afterwards."""
+    import sys
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("mis_built"):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (FLASK, "mis_built:create_app()"),
+        (FLASK, "mis_built:create_app"),
+        (FLASK, "mis_built"),
+        (FASTAPI, "mis_built:app"),
+        (FASTAPI, "mis_built.py"),
+    ],
+)
+def test_a_guard_above_the_route_is_found(folder: Path, text: str, place: str) -> None:
+    """`@circuit` above `@app.get`: the registered view bypasses it."""
+    (folder / "mis_built.py").write_text(text)
+
+    result = run("doctor", place)
+
+    assert result.exit_code == 3, result.output
+    assert "error /pay (bypassed_guard)" in result.stdout
+    assert "put @circuit and the like below the route's decorator" in result.stdout
+
+
+def test_a_running_app_is_examined_by_its_own_worker(url: str, shop: Shop) -> None:
+    """Which knows its traffic; hints alone are no exit status."""
+    assert run("doctor").exit_code == 0
+
+    @shop.system.retry
+    def endless() -> None: ...
+
+    told_now = told("doctor")
+
+    assert told_now["counts"] == {"error": 0, "warning": 1, "hint": 1}
+    assert told_now["findings"][0]["check"] == "retry_without_deadline"
+    assert run("doctor").exit_code == 3
+    assert endless() is None
+
+
+GUARDED = """
+from resilience import System
+
+system = System({"circuits": {"pay": {"reset_timeout": 7}}})
+
+class Bank:
+    @system.circuit("pay", min_calls=9)
+    def pay(self): ...
+
+def bare(): ...
+"""
+
+
+def test_explain_says_where_each_number_came_from(folder: Path) -> None:
+    """Of functions and methods; as JSON, too."""
+    (folder / "mis_built_calls.py").write_text(GUARDED)
+
+    said = run("explain", "mis_built_calls:Bank.pay").stdout
+    layers = json.loads(run("explain", "mis_built_calls.py:Bank.pay", "--json").stdout)["layers"]
+
+    assert "min_calls = 9  (decorator)" in said
+    assert "reset_timeout = 7.0  (settings)" in said
+    assert [each["role"] for each in layers] == ["circuit"]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("mis_built_calls:bare", "has no guard"),
+        ("mis_built_calls:Bnak.pay", "did you mean 'Bank'"),
+        ("mis_built_calls", "give module:function"),
+        ("mis_built_nowhere:pay", "no module 'mis_built_nowhere'"),
+        ("mis_built_broken:pay", "ZeroDivisionError"),
+    ],
+)
+def test_explain_says_what_it_cannot_find(folder: Path, place: str, expected: str) -> None:
+    """And near names."""
+    (folder / "mis_built_calls.py").write_text(GUARDED)
+    (folder / "mis_built_broken.py").write_text("1 / 0")
+
+    result = run("explain", place)
+
+    assert (result.exit_code, expected in result.stderr) == (1, True), result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str) -> None:
+    """For each shell."""
+    assert "_RESILIENCE_COMPLETE" in run("completion", shell).stdout
+
+
+def test_every_command_has_help_with_examples() -> None:
+    """Groups and what is in them included."""
+    from resilience.cli import assembled
+
+    root = assembled()
+    for name, command in root.commands.items():
+        if command.hidden:
+            continue
+        said = run(name, "--help").stdout
+        assert len(command.get_short_help_str()) > 10
+        assert "Example" in said, name
