@@ -38,3 +38,8 @@ class SystemClock:
         import asyncio  # who calls this has it loaded
 
         await asyncio.sleep(seconds)
+
+
+def stands_still(clock: Clock) -> bool:
+    """Tell whether a clock is moved by hand, so that nothing is to happen in the background."""
+    return bool(getattr(clock, "stands_still", not isinstance(clock, SystemClock)))

@@ -110,6 +110,10 @@ class Bus:
 
         return unsubscribe
 
+    def use_clock(self, clock: Clock) -> None:
+        """Tell the time by another clock."""
+        self._clock = clock
+
     def emit(self, signal: NamedSignal, component: str, data: Mapping[str, Any]) -> None:
         """Tell all who listen. Never call it with a lock held."""
         concerned = self._by_type.get(signal.name) or ()

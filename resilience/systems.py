@@ -169,6 +169,11 @@ class System(Decorators):
     # -- settings -----------------------------------------------------------------------------
 
     @property
+    def clock(self) -> Clock:
+        """What tells it the time; the one that it was given, or the machine's."""
+        return self.runtime.clock
+
+    @property
     def settings(self) -> Settings:
         """The settings that were put in force last."""
         if self._settings is None:

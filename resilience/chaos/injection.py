@@ -9,7 +9,7 @@ from types import CoroutineType
 from typing import Any
 
 from resilience.chaos.experiments import Experiment
-from resilience.chaos.faults import Blow
+from resilience.chaos.faults import Blow, Fault
 from resilience.chaos.leases import Lease
 from resilience.chaos.skew import off_by
 from resilience.clock import Clock
@@ -56,6 +56,11 @@ class Injection:
         self._lock = Lock()
         self.seen = 0
         self.hit = 0
+
+    @property
+    def fault(self) -> Fault:
+        """What it injects."""
+        return self._experiment.fault
 
     def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
         """Return what happens to a call; None: nothing."""

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from random import Random
 from threading import Lock
-from types import CellType
 from typing import Any
 
 from resilience import signals
-from resilience.chaos import skew
 from resilience.chaos.advice import Showing, observations, recommendations
 from resilience.chaos.evidence import Evidence
 from resilience.chaos.experiments import Experiment
-from resilience.chaos.faults import ClockSkew, Exhaustion
-from resilience.chaos.injection import Injection, struck
+from resilience.chaos.injection import Injection
+from resilience.chaos.insertion import Insertion
 from resilience.chaos.leases import LASTS, Lease
-from resilience.chaos.openings import openings
 from resilience.chaos.results import ABORTED, COMPLETED, FAILED, Result, SteadyState
 from resilience.chaos.settings import ChaosSettings
 from resilience.chaos.steady import View
 from resilience.chaos.surroundings import Surroundings
 from resilience.chaos.targets import Aim
-from resilience.core.kinds import kind_of
 from resilience.core.runtime import Runtime
 from resilience.errors import ChaosRefusedError
 from resilience.events import Event
-from resilience.limits.bulkheads import Bulkhead
 
 DEEP = ("minimal", "emergency")
 """Levels of service at which an experiment has gone too far."""
@@ -78,7 +72,7 @@ class Run:
         )
         self._before = self._during = SteadyState()
         self._evidence: Evidence | None = None
-        self._undo: list[Callable[[], object]] = []
+        self._insertion = Insertion(self.injection, experiment, aim, runtime, around)
         self._abort = ""
         self._lock = Lock()
 
@@ -104,9 +98,9 @@ class Run:
         self.lease.renew()
         self._evidence = Evidence(self._runtime.bus, self._hear)
         try:
-            self._inject()
+            self._insertion.put_in()
         except BaseException:
-            self._take_out()
+            self._insertion.take_out()
             raise
         self._runtime.bus.emit(
             signals.chaos_started, self.experiment.name, self._told({"duration": self.duration})
@@ -139,7 +133,7 @@ class Run:
                 return
             evidence, self._evidence = self._evidence, None
         elapsed = min(self.duration, self._runtime.clock.monotonic() - self._started)
-        self._take_out()
+        self._insertion.take_out()
         evidence.stop()
         showing = Showing(
             self.experiment, self.aim, self.injection, evidence, elapsed, self._around
@@ -167,7 +161,7 @@ class Run:
         self.lease.end()
         if self._evidence is not None:
             self._evidence.stop()
-        self._take_out()
+        self._insertion.take_out()
 
     def _resulting(
         self, status: str, reason: str, showing: Showing, after: SteadyState | None
@@ -222,59 +216,3 @@ class Run:
             "actor": self.actor,
             **more,
         }
-
-    # -- in and out ---------------------------------------------------------------------------
-
-    def _inject(self) -> None:
-        fault = self.experiment.fault
-        if isinstance(fault, Exhaustion):
-            self._fill(fault)
-            return
-        self._open()
-        if isinstance(self.experiment.match, Mapping):
-            self._runtime.watchers += 1
-            self._undo.append(self._watch_no_more)
-        if isinstance(fault, ClockSkew):
-            skew.begin()
-            self._undo.append(skew.end)
-
-    def _watch_no_more(self) -> None:
-        self._runtime.watchers -= 1
-
-    def _open(self) -> None:
-        for run, guard in self.aim.runs:
-            cells = openings(run, guard.call)
-            if not cells:
-                raise ChaosRefusedError(f"{guard.name} cannot be reached, or is hit already")
-            made = struck(self.injection, guard.call, guard.kind)
-            for cell in cells:
-                self._put(cell, made)
-        for circuit in self.aim.circuits:
-            circuit.inside = lambda fn: struck(self.injection, fn, kind_of(fn))
-            self._undo.append(partial(setattr, circuit, "inside", None))
-
-    def _put(self, cell: CellType, made: Any) -> None:
-        before, cell.cell_contents = cell.cell_contents, made
-        self._undo.append(lambda: setattr(cell, "cell_contents", before))
-
-    def _fill(self, fault: Exhaustion) -> None:
-        for bulkhead in self._bulkheads(fault):
-            while bulkhead.try_take():
-                self._undo.append(bulkhead.give_back)
-
-    def _bulkheads(self, fault: Exhaustion) -> list[Bulkhead]:
-        if fault.bulkhead is not None:
-            try:
-                return [self._around.bulkheads()[fault.bulkhead]]
-            except KeyError as error:
-                raise ChaosRefusedError(str(error.args[0])) from None
-        layers = (guard.layer("bulkhead") for guard in self.aim.guards)
-        found = {id(each): each for each in (getattr(layer, "entry", None) for layer in layers)}
-        bulkheads = [each for each in found.values() if isinstance(each, Bulkhead)]
-        if not bulkheads:
-            raise ChaosRefusedError(f"{self.aim.name!r} has no bulkhead: name one")
-        return bulkheads
-
-    def _take_out(self) -> None:
-        while self._undo:
-            self._undo.pop()()

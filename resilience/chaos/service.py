@@ -35,7 +35,7 @@ class Chaos(Homed):
     def __init__(self, runtime: Runtime, around: Surroundings) -> None:
         super().__init__()
         self._runtime = runtime
-        self._around = around
+        self.around = around
         self.settings = ChaosSettings()
         self._plans = Plans(runtime.clock.monotonic)
         self._running: list[Run] = []
@@ -143,7 +143,7 @@ class Chaos(Homed):
         if actor is not None:
             text("actor", actor)
         check_allowed(made, self._duration(made), self.settings)
-        aim_at(made.target, self._runtime, self._around)
+        aim_at(made.target, self._runtime, self.around)
         return self._plans.add(made, actor, self._runtime.clock.time())
 
     def approve(self, name: str, actor: str) -> Plan:
@@ -186,12 +186,12 @@ class Chaos(Homed):
     def _begin(self, experiment: Experiment, actor: str | None) -> Run:
         settings, duration = self.settings, self._duration(experiment)
         check_allowed(experiment, duration, settings)
-        aim = aim_at(experiment.target, self._runtime, self._around)
+        aim = aim_at(experiment.target, self._runtime, self.around)
         if needs_approval(settings):
             self._plans.add(experiment, actor, self._runtime.clock.time())
             self._plans.check(experiment, actor)
-        if settings.safe_mode and self._around.level() != "normal":
-            raise ChaosRefusedError(f"not steady: the level of service is {self._around.level()}")
+        if settings.safe_mode and self.around.level() != "normal":
+            raise ChaosRefusedError(f"not steady: the level of service is {self.around.level()}")
         run = self._made(experiment, aim, duration, actor)
         self._admit(run)
         try:
@@ -207,7 +207,7 @@ class Chaos(Homed):
         return Run(
             experiment, aim, duration=duration, actor=actor,
             seed=self._runtime.random.getrandbits(32) if seed is None else seed,
-            runtime=self._runtime, around=self._around, settings=self.settings, done=self._keep,
+            runtime=self._runtime, around=self.around, settings=self.settings, done=self._keep,
         )  # fmt: skip
 
     def _duration(self, experiment: Experiment) -> float:

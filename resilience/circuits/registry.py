@@ -170,6 +170,23 @@ class Circuits(Homed):
             else:
                 entry.reset()
 
+    def names(self) -> frozenset[str]:
+        """Return the names that circuits, and families of them, have been made under."""
+        return frozenset(self._entries)
+
+    def forget_passing(self, before: frozenset[str]) -> None:
+        """Forget circuits that came after `before` and belong to nothing that stays.
+
+        Those of functions inside of functions, and those that were asked for by name. Who holds
+        one keeps it to himself; a function of a module that was imported meanwhile keeps its own.
+        """
+        with self._lock:
+            for name in self._entries.keys() - before:
+                owner = self._owners.get(name)
+                if owner is None or "<locals>" in owner:
+                    for known in (self._entries, self._declared, self._owners):
+                        known.pop(name, None)
+
     def restore(self, remembered: Mapping[str, Remembered]) -> None:
         """Put back what circuits were before a restart, as far as it still holds.
 

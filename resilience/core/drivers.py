@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from resilience.clock import Clock, SystemClock
+from resilience.clock import Clock, stands_still
 from resilience.core.execution import Executor
 from resilience.core.loops import Held
 from resilience.core.schedule import Duty, Schedule
@@ -62,7 +62,7 @@ class Rounds:
 
     def go(self, do: Callable[[Duty], None]) -> float:
         """Hand out what is due, the quick ones to `do`; return the seconds to sleep."""
-        if not isinstance(self._clock, SystemClock):
+        if stands_still(self._clock):
             return LONGEST_NAP  # it stands still: `tick` does what is due
         for duty in self._schedule.take_due(self._clock.monotonic()):
             if duty.blocking:

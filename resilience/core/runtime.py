@@ -52,3 +52,9 @@ class Runtime(Homed):
         self.started_at = self.clock.time()
         self.watchers = 0  # experiments that want to know which request a call serves
         self.active = True  # False: every guard passes its calls through (tests)
+
+    def use_clock(self, clock: Clock) -> None:
+        """Tell the time by another clock; for tests, before anything is built on this ground."""
+        self.clock = clock
+        self.engine.use_clock(clock)
+        self.bus.use_clock(clock)

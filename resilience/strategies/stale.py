@@ -60,6 +60,11 @@ class LastAnswers:
             return None
         return (answer,) if now - at < self.age else None
 
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._answers.clear()
+
     def after_fork(self) -> None:
         """Replace the lock; one held at the fork stays locked for ever."""
         self._lock = Lock()

@@ -1,76 +1,57 @@
-"""One contract for every backend: what workers tell, and what all of them hear."""
+"""Every backend keeps the contract."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
-from resilience.fleet.base import Backend, Letter, Reply
 from resilience.fleet.local import LocalBackend
 from resilience.fleet.redis import RedisBackend
-from resilience.fleet.verdicts import Report, Rules, Verdict
-from resilience.testing import FakeFleet, ManualClock
+from resilience.testing import FakeFleet, FleetContract, ManualClock, Workers
 from tests.servers.redis import RedisServer
 
-RULES = Rules(
-    failure_threshold=5, failure_rate=0.5, calls_to_judge=5, window=10.0, slow_call_rate=0.5,
-    reset_timeout=20.0, reset_timeout_multiplier=2.0, reset_timeout_max=300.0,
-    half_open_calls=3, success_threshold=2, trial_timeout=30.0,
-)  # fmt: skip
 
-Pass = Callable[[float], None]
+def _on(store: LocalBackend, clock: ManualClock) -> Workers:
+    """Return workers on a store in memory; those that were heard of stay alive."""
+
+    def pass_time(seconds: float) -> None:
+        clock.advance(seconds)
+        for worker in store.ledger.workers:
+            store.ledger.workers[worker] = clock.monotonic()
+
+    return Workers(store, pass_time)
 
 
-class Fleet:
-    """Some workers on one backend.
+class TestLocal(FleetContract):
+    """One process."""
 
-    Args:
-        backend: of all of them.
-        pass_time: lets seconds pass on the store's clock.
-    """
+    @pytest.fixture
+    def fleet(self) -> Workers:
+        """Give workers on a new store."""
+        clock = ManualClock(start=1000.0)
+        return _on(LocalBackend(clock), clock)
 
-    def __init__(self, backend: Backend, pass_time: Pass) -> None:
-        self.backend = backend
-        self.pass_time = pass_time
-        self.replies: dict[str, Reply] = {}
-        self.known: dict[str, tuple[int, str]] = {}  # epoch and state of the circuit "it"
 
-    def tell(self, worker: str, **said: Any) -> Verdict:
-        """Send one report; return the verdict on it."""
-        report = Report("it", said.pop("rules", RULES), **said)
-        verdict = self.send(worker, report)[0]
-        self.known[worker] = (verdict.epoch, verdict.state)
-        return verdict
+class TestFake(FleetContract):
+    """What tests use."""
 
-    def send(self, worker: str, *reports: Report, **said: Any) -> tuple[Verdict, ...]:
-        """Send a letter as a worker that has seen all earlier replies; return all verdicts."""
-        known = self.replies.get(worker)
-        letter = Letter(worker, known.era if known else "", known.seen if known else 0, reports)
-        reply = self.backend.exchange(replace(letter, **said))
-        self.replies[worker] = reply
-        return reply.verdicts
+    @pytest.fixture
+    def fleet(self) -> Workers:
+        """Give workers on a new store."""
+        clock = ManualClock(start=1000.0)
+        return _on(FakeFleet(clock), clock)
 
-    def ask(self, worker: str) -> Verdict:
-        """Ask for a trial, as the worker knows the circuit."""
-        epoch, state = self.known.get(worker, (1, "open"))
-        return self.tell(worker, epoch=epoch, state=state, wants=True)
 
-    def try_it(self, worker: str, outcome: str) -> Verdict:
-        """Ask for a trial, and report how it ended."""
-        asked = self.ask(worker)
-        assert asked.place, asked
-        return self.tell(
-            worker, epoch=asked.epoch, state=asked.state, trials={asked.place: outcome}
-        )
+class TestRedis(FleetContract):
+    """A real server."""
 
-    def open(self) -> Verdict:
-        """Let two workers fail until the fleet is open."""
-        self.send("b")
-        self.tell("a", calls=5, failures=5, error="OSError: no")
-        return self.tell("b", calls=5, failures=5)
+    @pytest.fixture
+    def fleet(self, fresh_redis: RedisServer) -> Iterator[Workers]:
+        """Give workers on an empty server."""
+        backend = RedisBackend(fresh_redis.url, "test", 5.0)
+        yield Workers(backend, partial(_let_pass, fresh_redis))
+        backend.close()
 
 
 def _let_pass(server: RedisServer, seconds: float) -> None:
@@ -88,276 +69,3 @@ def _let_pass(server: RedisServer, seconds: float) -> None:
             for place, (worker, ends, begun) in record["trials"].items()
         }
         server.tell("HSET", key, name, json.dumps(record))
-
-
-@pytest.fixture(params=["local", "fake", "redis"])
-def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    """Give workers on each backend in turn."""
-    clock = ManualClock(start=1000.0)
-    if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("fresh_redis")
-        backend = RedisBackend(server.url, "test", 5.0)
-        yield Fleet(backend, partial(_let_pass, server))
-        backend.close()
-    else:
-        kind = LocalBackend if request.param == "local" else FakeFleet
-        store = kind(clock)
-
-        def pass_time(seconds: float) -> None:
-            clock.advance(seconds)
-            for worker in store.ledger.workers:
-                store.ledger.workers[worker] = clock.monotonic()
-
-        yield Fleet(store, pass_time)
-
-
-def test_two_failing_workers_open_it_for_all(fleet: Fleet) -> None:
-    """The second report makes the transition; a third worker hears of it without asking."""
-    fleet.send("b")
-    first = fleet.tell("a", calls=5, failures=5, error="OSError: no")
-    assert (first.state, first.epoch, first.made) == ("closed", 0, False)
-
-    second = fleet.tell("b", calls=5, failures=5)
-    (heard,) = fleet.send("c")
-
-    assert (second.state, second.epoch, second.made) == ("open", 1, True)
-    assert second.left == pytest.approx(20.0, abs=1.0)
-    assert (second.reason, second.counts, second.error) == (
-        "failure_rate",
-        (10, 10, 0),
-        "OSError: no",
-    )
-    assert (heard.name, heard.state, heard.epoch, heard.made) == ("it", "open", 1, False)
-    assert fleet.send("c") == ()
-
-
-def test_one_ill_worker_opens_only_itself(fleet: Fleet) -> None:
-    """However much it fails: the others are well."""
-    fleet.tell("b", calls=1)
-
-    verdict = fleet.tell("a", calls=100, failures=100)
-
-    assert verdict.state == "closed"
-
-
-def test_the_only_live_worker_needs_no_other(fleet: Fleet) -> None:
-    """One worker is the fleet."""
-    assert fleet.tell("a", calls=5, failures=5).state == "open"
-
-
-def test_a_low_rate_opens_nothing(fleet: Fleet) -> None:
-    """Many failures among more calls."""
-    fleet.tell("a", calls=100, failures=10)
-
-    assert fleet.tell("b", calls=100, failures=10).state == "closed"
-
-
-def test_slow_calls_open_it_too(fleet: Fleet) -> None:
-    """By their own rate."""
-    fleet.send("b")
-    fleet.tell("a", calls=5, slow=5)
-
-    verdict = fleet.tell("b", calls=5, slow=5)
-
-    assert (verdict.state, verdict.reason, verdict.counts) == (
-        "open",
-        "slow_call_rate",
-        (10, 0, 10),
-    )
-
-
-def test_counts_of_another_epoch_do_not_count(fleet: Fleet) -> None:
-    """A worker that has not heard of the last transition tells what it saw before it."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    fleet.try_it("a", "success")
-    closed = fleet.try_it("b", "success")
-    assert closed.state == "closed"
-
-    fleet.tell("a", epoch=1, calls=50, failures=50)
-    verdict = fleet.tell("b", epoch=1, calls=50, failures=50)
-
-    assert (verdict.state, verdict.epoch) == ("closed", closed.epoch)
-
-
-def test_trials_come_only_after_the_wait_and_on_demand(fleet: Fleet) -> None:
-    """Nobody asks: it stays open; somebody asks too early: it does, too."""
-    fleet.open()
-    early = fleet.tell("a", epoch=1, state="open", wants=True)
-    fleet.pass_time(20.5)
-    silent = fleet.tell("a", epoch=1, state="open")
-    asked = fleet.tell("a", epoch=1, state="open", wants=True)
-
-    assert (early.state, early.place) == ("open", "")
-    assert (silent.state, silent.left) == ("open", 0.0)
-    assert (asked.state, asked.epoch, asked.made) == ("half_open", 2, True)
-    assert asked.place
-
-
-def test_the_whole_fleet_gets_no_more_places_than_asked_for(fleet: Fleet) -> None:
-    """Eight workers ask, twice each; three get one place each."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    workers = [f"w{number}" for number in range(8)]
-
-    places = [fleet.ask(worker).place for worker in (*workers, *workers)]
-
-    assert len({each for each in places if each}) == 3
-    assert places[:3] == [each for each in places if each]
-
-
-def test_enough_successes_close_it_and_enough_failures_open_it_for_longer(fleet: Fleet) -> None:
-    """Two of three either way; a relapse doubles the wait."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    first = fleet.try_it("a", "failure")
-    second = fleet.try_it("b", "failure")
-    assert (first.state, first.made) == ("half_open", False)
-    assert (second.state, second.reason, second.counts) == ("open", "trial_failed", (2, 2, 0))
-    assert second.left == pytest.approx(40.0, abs=1.0)
-    assert (second.relapses, second.made) == (2, True)
-
-    fleet.pass_time(41.0)
-    fleet.try_it("a", "failure")
-    fleet.try_it("b", "success")
-    closed = fleet.try_it("c", "success")
-
-    assert (closed.state, closed.epoch, closed.made) == ("closed", 5, True)
-
-
-def test_a_trial_that_says_nothing_gives_its_place_back(fleet: Fleet) -> None:
-    """It counts neither way, and another worker gets it."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    for worker in "abc":
-        fleet.ask(worker)
-    assert not fleet.ask("d").place
-
-    fleet.tell("a", epoch=2, state="half_open", trials={"2.1": "neutral"})
-
-    assert fleet.ask("d").place == "2.4"
-
-
-def test_a_place_that_is_not_used_is_given_to_another(fleet: Fleet) -> None:
-    """A second after it was given; one where a trial has begun is kept longer."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    for worker in "abc":
-        fleet.ask(worker)
-    fleet.tell("a", epoch=2, state="half_open", trials={"2.1": "running"})
-
-    fleet.pass_time(1.1)
-    places = [fleet.ask(worker).place for worker in "def"]
-
-    assert places == ["2.4", "2.5", ""]
-
-
-def test_a_workers_trial_ends_with_the_worker(fleet: Fleet) -> None:
-    """One that is killed says nothing more; when it leaves, its place is free at once."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    for worker in "abc":
-        fleet.ask(worker)
-    fleet.tell("a", epoch=2, state="half_open", trials={"2.1": "running"})
-
-    fleet.send("a", leaving=True)
-
-    assert fleet.ask("d").place
-
-
-def test_nobody_reports_another_workers_trial(fleet: Fleet) -> None:
-    """Nor one twice."""
-    fleet.open()
-    fleet.pass_time(20.5)
-    place = fleet.ask("a").place
-
-    fleet.tell("b", epoch=2, state="half_open", trials={place: "success"})
-    fleet.tell("a", epoch=2, state="half_open", trials={place: "success"})
-    verdict = fleet.tell("a", epoch=2, state="half_open", trials={place: "success"})
-
-    assert verdict.state == "half_open"
-
-
-def test_a_store_that_knows_less_learns_from_a_worker(fleet: Fleet) -> None:
-    """It takes up the higher epoch, with the time that is left."""
-    verdict = fleet.tell("a", epoch=7, state="open", left=30.0)
-    again = fleet.tell("b", epoch=6, state="closed", calls=9)
-
-    assert (verdict.state, verdict.epoch, verdict.made) == ("open", 7, False)
-    assert verdict.left == pytest.approx(30.0, abs=1.0)
-    assert (again.state, again.epoch) == ("open", 7)
-
-
-def test_trials_of_a_half_open_circuit_begin_anew_in_a_store_that_knew_nothing(
-    fleet: Fleet,
-) -> None:
-    """Those under way are unknown to it; none of its own may have the name of one of them."""
-    verdict = fleet.tell("a", epoch=7, state="half_open", wants=True, trials={"7.1": "success"})
-
-    assert (verdict.state, verdict.epoch, verdict.place) == ("half_open", 9, "9.1")
-
-
-def test_a_worker_that_has_seen_more_than_the_store_is_told_so(fleet: Fleet) -> None:
-    """An older replica took over, or an empty one."""
-    fleet.open()
-    seen = fleet.replies["b"]
-
-    assert not fleet.backend.exchange(Letter("b", seen.era, seen.seen)).behind
-    assert fleet.backend.exchange(Letter("b", seen.era, seen.seen + 1)).behind
-    assert fleet.backend.exchange(Letter("b", "another", 0)).behind
-
-
-def test_an_operators_reset_closes_it_for_all(fleet: Fleet) -> None:
-    """By a new epoch; relapses are forgotten."""
-    fleet.open()
-
-    verdict = fleet.tell("a", epoch=1, reset=True)
-    (heard,) = fleet.send("c")
-
-    assert (verdict.state, verdict.epoch, verdict.made, verdict.relapses) == ("closed", 2, True, 0)
-    assert (heard.state, heard.epoch) == ("closed", 2)
-
-
-def test_workers_with_other_rules_are_told_so(fleet: Fleet) -> None:
-    """While both are alive; one worker may change its mind."""
-    other = replace(RULES, window=20.0)
-
-    assert not fleet.tell("a").differs
-    assert not fleet.tell("a", rules=other).differs
-    assert fleet.tell("b").differs
-
-
-def test_workers_are_counted_until_they_leave(fleet: Fleet) -> None:
-    """Each exchange is a sign of life."""
-    for worker in "abc":
-        fleet.send(worker)
-    assert fleet.replies["c"].workers == 3
-
-    fleet.send("a", leaving=True)
-    fleet.send("c")
-
-    assert fleet.replies["c"].workers == 2
-
-
-def test_many_circuits_go_in_one_letter(fleet: Fleet) -> None:
-    """A thousand of them, each with its own verdict."""
-    reports = [Report(f"it[{n}]", RULES, calls=5, failures=5 * (n % 2)) for n in range(1000)]
-    fleet.send("b")
-
-    fleet.send("a", *reports)
-    verdicts = fleet.send("b", *reports)
-    heard = fleet.send("c")
-
-    assert [each.name for each in verdicts] == [each.name for each in reports]
-    assert sum(each.state == "open" for each in verdicts) == 500
-    assert {each.name for each in heard} == {f"it[{n}]" for n in range(1, 1000, 2)}
-
-
-def test_counts_leave_the_window(fleet: Fleet) -> None:
-    """Failures older than it open nothing."""
-    fleet.send("b")
-    fleet.tell("a", calls=5, failures=5)
-
-    fleet.pass_time(11.0)
-
-    assert fleet.tell("b", calls=4, failures=4).state == "closed"

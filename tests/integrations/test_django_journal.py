@@ -17,10 +17,10 @@ from django.test import Client, override_settings  # noqa: E402
 from resilience import ConfigurationError, System  # noqa: E402
 from resilience.storage.tables import TABLES  # noqa: E402
 from resilience.testing import ManualClock  # noqa: E402
+from resilience.testing.contracts.stores import StoreContract, happened  # noqa: E402
 from resilience_django import state  # noqa: E402
 from resilience_django.journal import DjangoStore  # noqa: E402
 from resilience_django.tables import MODELS  # noqa: E402
-from tests.storage.contract import StoreContract, happened  # noqa: E402
 
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from resilience.storage.sql import SQLStore
+from resilience.testing.contracts.stores import StoreContract
 from tests.servers.mariadb import MISSING, MariaDBServer
 from tests.servers.postgres import PostgresServer
-from tests.storage.contract import StoreContract
 
 
 def opened(url: str) -> Iterator[SQLStore]:

@@ -10,8 +10,8 @@ import pytest
 
 from resilience.storage import sql
 from resilience.storage.sql import SQLStore
+from resilience.testing.contracts.stores import happened
 from tests.servers.postgres import PostgresServer
-from tests.storage.contract import happened
 
 HISTORY = "circuit_breaker_state_history"
 

@@ -1,5 +1,7 @@
 """What every store of the journal does, whatever its database."""
 
+from __future__ import annotations
+
 import pytest
 
 from resilience.storage.base import Store
@@ -37,7 +39,7 @@ def counted(at: float, component: str, failures: int = 0) -> Row:
 
 
 class StoreContract:
-    """Subclass it with a fixture `store`, empty and open."""
+    """Subclass it with a fixture `store`: a store of your own, empty and open."""
 
     def test_rows_come_back_oldest_first(self, store: Store) -> None:
         """With what they had, and nothing where they had nothing."""
@@ -132,6 +134,7 @@ class StoreContract:
         store.write([counted(float(at), "a") for at in range(100)])
 
         done = store.condense(QUIET, 4000.0, 0.0, 60)
+        assert done is not None
         assert done == 59.0
         assert store.condense(QUIET, 4000.0, done, 60) is None
 

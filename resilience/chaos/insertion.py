@@ -1,0 +1,111 @@
+"""A fault's way into the calls that it is aimed at, and out of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import CellType
+from typing import Any
+
+from resilience.chaos import skew
+from resilience.chaos.experiments import Experiment
+from resilience.chaos.faults import ClockSkew, Exhaustion
+from resilience.chaos.injection import Injection, struck
+from resilience.chaos.openings import openings
+from resilience.chaos.surroundings import Surroundings
+from resilience.chaos.targets import Aim
+from resilience.core.kinds import kind_of
+from resilience.core.runtime import Runtime
+from resilience.errors import ChaosRefusedError
+from resilience.limits.bulkheads import Bulkhead
+
+
+class Insertion:
+    """Puts one fault into the calls of its target: exchanges the functions inside of their guards.
+
+    Args:
+        injection: decides which calls it hits.
+        experiment: has the fault.
+        aim: the calls.
+        runtime: the system's ground.
+        around: its parts.
+    """
+
+    def __init__(
+        self,
+        injection: Injection,
+        experiment: Experiment,
+        aim: Aim,
+        runtime: Runtime,
+        around: Surroundings,
+    ) -> None:
+        self._injection, self._experiment, self._aim = injection, experiment, aim
+        self._runtime, self._around = runtime, around
+        self._undo: list[Callable[[], object]] = []
+
+    def put_in(self) -> None:
+        """Let calls meet the fault from now on; all of them, or on an error none.
+
+        Raises:
+            ChaosRefusedError: a target that cannot be reached, or that another fault hits.
+        """
+        try:
+            self._put_in()
+        except BaseException:
+            self.take_out()
+            raise
+
+    def _put_in(self) -> None:
+        fault = self._experiment.fault
+        if isinstance(fault, Exhaustion):
+            self._fill(fault)
+            return
+        self._open()
+        if isinstance(self._experiment.match, Mapping):
+            self._runtime.watchers += 1
+            self._undo.append(self._watch_no_more)
+        if isinstance(fault, ClockSkew):
+            skew.begin()
+            self._undo.append(skew.end)
+
+    def _watch_no_more(self) -> None:
+        self._runtime.watchers -= 1
+
+    def _open(self) -> None:
+        for run, guard in self._aim.runs:
+            cells = openings(run, guard.call)
+            if not cells:
+                raise ChaosRefusedError(f"{guard.name} cannot be reached, or is hit already")
+            made = struck(self._injection, guard.call, guard.kind)
+            for cell in cells:
+                self._put(cell, made)
+        for circuit in self._aim.circuits:
+            circuit.inside = lambda fn: struck(self._injection, fn, kind_of(fn))
+            self._undo.append(partial(setattr, circuit, "inside", None))
+
+    def _put(self, cell: CellType, made: Any) -> None:
+        before, cell.cell_contents = cell.cell_contents, made
+        self._undo.append(lambda: setattr(cell, "cell_contents", before))
+
+    def _fill(self, fault: Exhaustion) -> None:
+        for bulkhead in self._bulkheads(fault):
+            while bulkhead.try_take():
+                self._undo.append(bulkhead.give_back)
+
+    def _bulkheads(self, fault: Exhaustion) -> list[Bulkhead]:
+        if fault.bulkhead is not None:
+            try:
+                return [self._around.bulkheads()[fault.bulkhead]]
+            except KeyError as error:
+                raise ChaosRefusedError(str(error.args[0])) from None
+        layers = (guard.layer("bulkhead") for guard in self._aim.guards)
+        found = {id(each): each for each in (getattr(layer, "entry", None) for layer in layers)}
+        bulkheads = [each for each in found.values() if isinstance(each, Bulkhead)]
+        if not bulkheads:
+            raise ChaosRefusedError(f"{self._aim.name!r} has no bulkhead: name one")
+        return bulkheads
+
+    def take_out(self) -> None:
+        """Leave calls as they were; a second time does nothing."""
+        while self._undo:
+            self._undo.pop()()

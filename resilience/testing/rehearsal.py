@@ -1,0 +1,134 @@
+"""A suite under faults: which functions fail in which test, and what came of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from math import inf
+from typing import Any
+
+import pytest
+
+from resilience.chaos.experiments import Experiment
+from resilience.chaos.faults import Error, Fault, Outage
+from resilience.chaos.injection import Injection
+from resilience.chaos.insertion import Insertion
+from resilience.chaos.leases import Lease
+from resilience.chaos.targets import Aim
+from resilience.core.guard import Guard, guarded_runs
+from resilience.errors import ChaosRefusedError
+from resilience.systems import system
+
+FAULTS: tuple[Fault, ...] = (Outage(), Error(TimeoutError))
+"""What goes wrong: nobody answers, or too late. Neither takes time."""
+
+HELD, FELL = "held", "fell"
+
+_ATTRIBUTE = "resilience_chaos"
+
+
+class Rehearsal:
+    """Lets a share of the guarded functions fail in each test.
+
+    Which ones is a matter of the seed, the test and the function alone: not of the order of tests,
+    nor of the process that runs them. A test that fails then is no failure of the suite; it is told
+    as one that has no fallback.
+
+    Args:
+        seed: of the choice.
+        share: above 0 and up to 1, of the functions that fail in a test.
+    """
+
+    def __init__(self, seed: int, share: float) -> None:
+        self._seed, self._share = seed, share
+        self._met: dict[str, list[dict[str, Any]]] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[Any]:
+        """Put the faults in while the test runs."""
+        put = list(self._put_in(item.nodeid))
+        try:
+            return (yield)
+        finally:
+            for insertion, _, _ in put:
+                insertion.take_out()
+            self._met[item.nodeid] = [
+                _met(guard, injection) for _, guard, injection in put if injection.hit
+            ]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, Any]:
+        """Note what a test met, and how it stood it."""
+        report = yield
+        met = self._met.pop(item.nodeid, []) if call.when == "call" else []
+        if not met or report.skipped:
+            return report
+        error = "" if call.excinfo is None else call.excinfo.exconly().splitlines()[0][:200]
+        told = {"test": item.nodeid, "result": FELL if report.failed else HELD, "error": error}
+        setattr(report, _ATTRIBUTE, {**told, "faults": met})
+        if report.failed:
+            report.outcome = "skipped"
+            report.wasxfail = "it fell under faults in " + ", ".join(
+                each["function"] for each in met
+            )
+        return report
+
+    def _put_in(self, test: str) -> Iterator[tuple[Insertion, Guard, Injection]]:
+        for run, guard in guarded_runs(system.runtime):
+            chance = random.Random(f"{self._seed}:{test}:{guard.name}")
+            if chance.random() >= self._share:
+                continue
+            experiment = Experiment(f"seed {self._seed}", chance.choice(FAULTS), guard.name)
+            clock = system.runtime.clock
+            injection = Injection(experiment, clock, chance, Lease(clock, inf, inf), "")
+            aim = Aim("function", guard.name, ((run, guard),))
+            insertion = Insertion(injection, experiment, aim, system.runtime, system.chaos.around)
+            try:
+                insertion.put_in()
+            except ChaosRefusedError:  # the test's own faults hit it, or an inner guard is held
+                continue
+            yield insertion, guard, injection
+
+
+def _met(guard: Guard, injection: Injection) -> dict[str, Any]:
+    return {
+        "function": guard.name,
+        "fault": injection.fault.KIND,
+        "calls": injection.hit,
+        "fallback": guard.layer("fallback") is not None,
+    }
+
+
+def findings(seed: int, stats: Mapping[str, Iterable[Any]]) -> dict[str, Any]:
+    """Return what came of a run, from the reports of all its processes."""
+    reports = [each for kind in stats.values() for each in kind]
+    told = [getattr(each, _ATTRIBUTE) for each in reports if hasattr(each, _ATTRIBUTE)]
+    ran = {each.nodeid for each in reports if getattr(each, "when", "") == "call"}
+    return {
+        "seed": seed,
+        "tests": len(ran),
+        "met": len(told),
+        HELD: sum(1 for each in told if each["result"] == HELD),
+        FELL: sorted((each for each in told if each["result"] == FELL), key=lambda e: e["test"]),
+    }
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what people read of it."""
+    yield (
+        f"{told['tests']} tests, {told['met']} of them met faults: {told[HELD]} held, "
+        f"{len(told[FELL])} fell"
+    )
+    for each in told[FELL]:
+        yield f"{each['test']}: {each['error']}"
+        for fault in each["faults"]:
+            has = "has a fallback, and the test asks for more" if fault["fallback"] else (
+                "has no fallback"
+            )  # fmt: skip
+            yield f"    {fault['function']} ({fault['fault']}) {has}"
+    if told[FELL]:
+        yield f"again: pytest {told[FELL][0]['test']!r} --resilience-chaos={told['seed']}"
+    elif not told["met"]:
+        yield "no guarded function that was to fail was called: try another seed, or a larger share"
