@@ -68,14 +68,15 @@ class Orders:
         """Yield a row for each order that changed since the last time."""
         if self._told is None:
             return
-        before, now = self._told, self._in_force()
+        before, now = self._told, self.in_force()
         self._told = now
         for key in {**before, **now}:
             known = before.get(key) or self._stored.pop(key, None)
-            if not _same(known, now.get(key)):
+            if not same(known, now.get(key)):
                 yield self._row(key, now.get(key))
 
-    def _in_force(self) -> dict[Key, Plain]:
+    def in_force(self) -> dict[Key, Plain]:
+        """Return all orders that hold in this process."""
         found: dict[Key, Plain] = {}
         if self._is_made("circuits"):
             for circuit in self._circuits():
@@ -160,7 +161,7 @@ class Orders:
     def _restore_degradation(
         self, levels: list[dict[str, Any]], flags: list[dict[str, Any]]
     ) -> None:
-        given = self._in_force()
+        given = self.in_force()
         found: dict[str, Any] = {"level": None, "features": {}}
         for row in levels:
             if (LEVEL, APP, ORDER) not in given and self._is_ahead(row) and row["level"]:
@@ -178,7 +179,7 @@ class Orders:
         return row["until"] is None or row["until"] > self._clock.time()
 
 
-def _same(one: Plain | None, other: Plain | None) -> bool:
+def same(one: Plain | None, other: Plain | None) -> bool:
     """Tell whether orders are the same; ends that two clocks gave differ by a little."""
     if one is None or other is None:
         return one is other

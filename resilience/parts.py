@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resilience.core.demand import is_made, part
 from resilience.core.runtime import Runtime
@@ -125,12 +125,7 @@ class Parts:
         journal.add_source(Outcomes(self._circuits_so_far, self.runtime).rows)
         findings = Findings(self._health_so_far, self._level_so_far, self.runtime)
         journal.add_source(findings.rows)
-        orders = Orders(
-            lambda: self.circuits,
-            lambda: self.degradation,
-            lambda name: is_made(self, name),
-            self.runtime,
-        )
+        orders = Orders(lambda: self.circuits, lambda: self.degradation, self._has, self.runtime)
         journal.add_source(orders.rows)
         journal.add_restorer(orders.restore)
         return journal
@@ -139,8 +134,19 @@ class Parts:
     def fleet(self) -> Fleet:
         """The app's other workers, and what they know together."""
         from resilience.fleet.service import Fleet
+        from resilience.orders import Orders
+        from resilience.sharing import SharedOrders
 
-        return Fleet(self.runtime, lambda: self.circuits)
+        orders = Orders(lambda: self.circuits, lambda: self.degradation, self._has, self.runtime)
+        board = SharedOrders(orders, lambda: self.circuits, lambda: self.degradation, self.runtime)
+        return Fleet(self.runtime, lambda: self.circuits, board, self._about)
+
+    def _has(self, name: str) -> bool:
+        return is_made(self, name)
+
+    def _about(self) -> dict[str, Any]:
+        """Return what the other workers are told of this one."""
+        return {}
 
     def _circuits_so_far(self) -> Iterable[Circuit]:
         return self.circuits if is_made(self, "circuits") else ()

@@ -159,6 +159,11 @@ class System(Decorators):
 
         return surroundings_of(self)
 
+    def _about(self) -> dict[str, Any]:
+        from resilience.joints import about
+
+        return about(self, leaving=self.leaving)
+
     def _measures(self) -> Measures:
         from resilience.measures import measures_of
 

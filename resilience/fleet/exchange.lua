@@ -1,10 +1,11 @@
 -- One exchange of one worker, whole: what `ledger.py` and `verdicts.py` say in Python, in the
--- same order and by the same names. KEYS: meta, workers, circuits, moved, reported (one hash
--- slot). ARGV: the letter as JSON, a name for a new store, seconds of silence, seconds kept,
--- seconds of a grant, the channel.
-local meta, workers, circuits, moved, reported = unpack(KEYS)
+-- same order and by the same names. KEYS: meta, workers, circuits, moved, reported, crew, orders,
+-- ordered, leases (one hash slot). ARGV: the letter as JSON, a name for a new store, seconds of
+-- silence, seconds kept, seconds of a grant, the channel, seconds that are for ever.
+local meta, workers, circuits, moved, reported, crew, orders, ordered, leases = unpack(KEYS)
 local letter = cjson.decode(ARGV[1])
 local SILENCE, KEPT, GRANT = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local FOR_EVER = tonumber(ARGV[7])
 local BUCKETS, QUORUM = 10, 2
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
@@ -29,6 +30,19 @@ local era = redis.call('HGET', meta, 'era')
 local change = tonumber(redis.call('HGET', meta, 'change') or '0')
 local behind = letter.era ~= '' and (letter.era ~= era or letter.seen > change)
 local seen = behind and 0 or letter.seen
+local known = redis.call('HGET', crew, me)
+local about = letter.about
+if about == '' and known then about = cjson.decode(known)[2] end
+if letter.leaving then
+  redis.call('HDEL', crew, me)
+else
+  redis.call('HSET', crew, me, cjson.encode({letter.era == era and letter.seen or 0, about}))
+end
+if redis.call('HLEN', crew) > alive then
+  for _, name in ipairs(redis.call('HKEYS', crew)) do
+    if not live[name] then redis.call('HDEL', crew, name) end
+  end
+end
 
 local function empty(record)
   record.buckets, record.failing, record.trials = {}, {}, {}
@@ -212,7 +226,86 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', moved, '(' .. seen, '+inf')) d
   local kept = not named[name] and redis.call('HGET', circuits, name)
   if kept then verdicts[#verdicts + 1] = verdict_on(name, cjson.decode(kept)) end
 end
+
+-- orders: a new one beats all, one of an earlier store only what is older
+for _, order in ipairs(letter.orders) do
+  local kept = redis.call('HGET', orders, order.key)
+  if order.number == 0 or not kept or cjson.decode(kept)[1] < order.number then
+    local number = order.number
+    if number == 0 then
+      number = redis.call('HINCRBY', meta, 'change', 1)
+      change = number
+    elseif number > change then
+      change = number
+      redis.call('HSET', meta, 'change', string.format('%d', change))
+    end
+    local lasts = FOR_EVER
+    if order.text == '' then
+      lasts = KEPT
+    elseif order.left ~= cjson.null then
+      lasts = order.left
+    end
+    redis.call('HSET', orders, order.key, cjson.encode({number, order.text, now + lasts}))
+    redis.call('ZADD', ordered, number, order.key)
+    changed = true
+  end
+end
+local told = {}
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', ordered, '(' .. seen, '+inf')) do
+  local number, text, ends = unpack(cjson.decode(redis.call('HGET', orders, key)))
+  if ends > now then
+    local left = ends - now
+    if text == '' or left > FOR_EVER / 2 then left = nil end
+    told[#told + 1] = {key = key, text = text, left = left, number = number}
+  else
+    redis.call('HDEL', orders, key)
+    redis.call('ZREM', ordered, key)
+  end
+end
+
+-- leases: a claim that fails changes nothing
+local tokens = {}
+for _, claim in ipairs(letter.claims) do
+  local kept = redis.call('HGET', leases, claim.name)
+  local held, taken = {}, 0
+  for token, each in pairs(kept and cjson.decode(kept) or {}) do
+    if each[2] > now and live[each[1]] then
+      held[token] = each
+      taken = taken + 1
+    end
+  end
+  local token = claim.token
+  local key = string.format('%d', token)
+  local mine = held[key] ~= nil and held[key][1] == me
+  if mine and claim.over then
+    held[key] = nil
+    taken = taken - 1
+  elseif token == 0 and not claim.over and taken < claim.places then
+    token = redis.call('HINCRBY', meta, 'token', 1)
+    key = string.format('%d', token)
+    mine = true
+    taken = taken + 1
+  end
+  if mine and not claim.over then held[key] = {me, now + claim.lasts} end
+  if taken > 0 then
+    redis.call('HSET', leases, claim.name, cjson.encode(held))
+  else
+    redis.call('HDEL', leases, claim.name)
+  end
+  tokens[claim.name] = mine and not claim.over and token or 0
+end
+
+local roll = {}
+if letter.roll then
+  local heard = redis.call('ZRANGE', workers, 0, -1, 'WITHSCORES')
+  for place = 1, #heard, 2 do
+    local said = redis.call('HGET', crew, heard[place])
+    local it = said and cjson.decode(said) or {0, ''}
+    roll[#roll + 1] = {name = heard[place], silent = math.max(0, now - tonumber(heard[place + 1])),
+      seen = it[1], about = it[2]}
+  end
+end
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, 24 * 3600) end
 if changed then redis.call('PUBLISH', ARGV[6], me) end
 return cjson.encode({era = era, seen = change, workers = alive, behind = behind,
-  verdicts = verdicts})
+  verdicts = verdicts, orders = told, leases = tokens, roll = roll})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from resilience.errors import ConfigurationError, StoreUnavailableError
-from resilience.fleet.base import KEPT, SILENCE, Letter, Reply
+from resilience.fleet.base import FOR_EVER, KEPT, SILENCE, Letter, Reply
 from resilience.fleet.verdicts import GRANT
 from resilience.fleet.wire import read, written
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
 LISTENED = 1.0  # seconds after which the listener looks whether it is still wanted
-_KEYS = ("meta", "workers", "circuits", "moved", "reported")
+_KEYS = (
+    "meta", "workers", "circuits", "moved", "reported", "crew", "orders", "ordered", "leases",
+)  # fmt: skip
 
 
 class RedisBackend:
@@ -77,7 +79,7 @@ class RedisBackend:
 
         self._worker = letter.worker
         arguments: list[str | int | float] = [
-            written(letter), os.urandom(6).hex(), SILENCE, KEPT, GRANT, self._channel,
+            written(letter), os.urandom(6).hex(), SILENCE, KEPT, GRANT, self._channel, FOR_EVER,
         ]  # fmt: skip
         try:
             return read(self._script(keys=self._keys, args=arguments))

@@ -1,124 +1,50 @@
-"""The fleet as one worker takes part in it: it exchanges in the background, calls never wait."""
+"""The fleet as one worker takes part in it."""
 
 from __future__ import annotations
 
 import logging
 import os
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
-from math import inf
-from threading import Lock
-from typing import Protocol
+from typing import Any
 
-from resilience import signals
+from resilience.core.checks import text, whole
 from resilience.core.runtime import Runtime
-from resilience.core.schedule import Duty
 from resilience.errors import ConfigurationError, StoreUnavailableError
-from resilience.events import Worker
-from resilience.fleet.base import Backend, Letter, Reply
-from resilience.fleet.pace import QUIET, Pace
-from resilience.fleet.replica import Replica
+from resilience.fleet.base import Backend, Claim
+from resilience.fleet.exchanging import Exchanging
+from resilience.fleet.leases import LASTS, Lease
+from resilience.fleet.pace import APART, QUIET
+from resilience.fleet.parties import Board, Members
 from resilience.fleet.settings import FleetSettings
-from resilience.fleet.verdicts import Report, Verdict
+from resilience.fleet.snapshots import Confirmation, FleetSnapshot, PeerSnapshot, peer_of
 
 log = logging.getLogger("resilience")
 
-COMPONENT = "fleet"
-STALE = 10.0  # seconds of an outage whose counts are still news afterwards
+ORDERED = ("circuit_forced", "feature_changed", "degradation_changed", "operator_acted")
 
 
-class Member(Protocol):
-    """A circuit, as the fleet uses it: `resilience.circuits.led.Led`."""
-
-    name: str
-
-    def lead(
-        self,
-        nudge: Callable[[], None],
-        is_online: Callable[[], bool],
-        verdict: Verdict | None = None,
-    ) -> None:
-        """Belong to the fleet."""
-
-    def let_go(self) -> None:
-        """Belong to none."""
-
-    def report(self, *, all_known: bool = False) -> Report | None:
-        """Return what is new."""
-        ...
-
-    def follow(self, verdict: Verdict, report: Report | None = None) -> None:
-        """Take up what was decided."""
-
-    def unled(self, *, forget: bool = False) -> None:
-        """Go on alone."""
-
-    def wants_exchange_in(self) -> float:
-        """Return the seconds until an exchange is of use."""
-        ...
-
-
-class Members(Protocol):
-    """All circuits of a system."""
-
-    def __iter__(self) -> Iterator[Member]:
-        """Yield them."""
-        ...
-
-    def on_new(self, welcome: Callable[[Member], None] | None) -> None:
-        """Call `welcome` with each that is made from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class FleetSnapshot:
-    """The fleet as this worker sees it.
-
-    Args:
-        worker: this worker's name.
-        address: where the store is, without password; None: there is none.
-        online: whether it answered last time.
-        workers: how many are alive, this one included; last known while it is offline.
-        error: why it is offline, or None.
-    """
-
-    worker: str
-    address: str | None
-    online: bool
-    workers: int
-    error: str | None
-
-
-class Fleet:
-    """Shares what this worker's circuits learn with the app's other workers.
+class Fleet(Exchanging):
+    """Shares what this worker's circuits learn, and what operators order, with the app's others.
 
     Args:
         runtime: the system's clock, events and engine.
         members: gives the system's circuits.
+        board: the operators' orders.
+        about: returns what this worker says of itself, as plain values.
     """
 
-    def __init__(self, runtime: Runtime, members: Callable[[], Members]) -> None:
-        self._runtime = runtime
-        self._members = members
-        self._backend: Backend | None = None
-        self._duty: Duty | None = None
-        self._name: str | None = None
-        self.settings = FleetSettings()
-        self._begin()
+    def __init__(
+        self,
+        runtime: Runtime,
+        members: Callable[[], Members],
+        board: Board,
+        about: Callable[[], dict[str, Any]],
+    ) -> None:
+        super().__init__(runtime, members, board, about)
         runtime.engine.at_stop(self.leave)
         _fleets.add(self)
-
-    def _begin(self) -> None:
-        self._replica, self._pace = Replica(), Pace()
-        self._exchanging = Lock()
-        self._stirred: deque[Member] = deque()  # those with urgent news; any thread may add
-        self._whole_at = self._lost_at = -inf
-        self._online: bool | None = None  # None: nobody has tried yet
-        self._resend = self._refused = self._listening = False
-        self._error: str | None = None
-        self._told: set[str] = set()  # circuits whose rules were seen to differ
 
     def snapshot(self) -> FleetSnapshot:
         """Return all that is known of the fleet at this moment."""
@@ -156,12 +82,14 @@ class Fleet:
         self._begin()
         if backend is not None:
             self._members().on_new(self._welcome)
+            self._unsubscribe = self._runtime.bus.subscribe(self._hear_order, ORDERED)
             self._duty = self._runtime.engine.every(
                 QUIET, self.exchange, name="fleet", blocking=True
             )
 
     def _part(self) -> None:
         self.leave()
+        self._unsubscribe()
         self._members().on_new(None)
         for member in self._members():
             member.let_go()
@@ -203,137 +131,87 @@ class Fleet:
         if self._backend is not None:
             self._backend.after_fork()
 
-    # -- exchange -----------------------------------------------------------------------------
+    # -- what the whole fleet does ------------------------------------------------------------
 
-    def exchange(self) -> None:
-        """Tell the store what is new, and take up what the fleet has decided. It may wait."""
-        backend = self._backend
-        if backend is None or self._refused:
-            return
+    def claim(self, name: str, *, places: int = 1, lasts: float = LASTS) -> Lease | None:
+        """Return the right to do something that only so many workers may do at once. It may wait.
+
+        Args:
+            name: of what, 1 to 200 characters.
+            places: how many workers may, >= 1.
+            lasts: seconds, > 0, after which it ends when nobody renews it; it is renewed in the
+                background while this worker lives.
+
+        Returns:
+            The lease, to be released; None: others have it, or the store does not answer. Where
+            there is no store it is granted: nobody shares.
+        """
+        backend, asked_at = self._backend, self._now()
+        claim = Claim(text("lease", name), 0, whole("places", places, least=1), lasts)
+        if backend is None:
+            return Lease(claim, 0, asked_at, self._now, _nothing)
+        if self._refused or self._leases.holds(name):
+            return None
         with self._exchanging:
-            members, reports = self._gather()
-            try:
-                reply = backend.exchange(self._letter(tuple(reports.values())))
-                if not self._listening:
-                    backend.listen(self._hear_hint)
-                    self._listening = True
-            except StoreUnavailableError as error:
-                self._lose(str(error))
-            except ConfigurationError as error:
-                self._refuse(str(error))
-            else:
-                self._take(reply, members, reports)
+            token = self._exchange_by(backend, claim, roll=False)
+        if not token:
+            return None
+        lease = Lease(claim, token, asked_at, self._now, self._give_back)
+        self._leases.keep(lease)
+        return lease
 
-    def _gather(self) -> tuple[dict[str, Member], dict[str, Report]]:
-        now = self._now()
-        stirred = [self._stirred.popleft() for _ in range(len(self._stirred))]
-        whole = self._resend or now >= self._whole_at or not self._online
-        if whole:
-            self._whole_at = now + QUIET * 0.9  # else jitter would put it off by a whole round
-        members = {each.name: each for each in (self._members() if whole else stirred)}
-        told = {name: each.report(all_known=self._resend) for name, each in members.items()}
-        if whole:
-            for name in list(self._replica.not_closed()):
-                self._remind(name, members)
-        return members, {name: report for name, report in told.items() if report is not None}
-
-    def _remind(self, name: str, members: dict[str, Member]) -> None:
-        """Let a circuit take up what an operator's order has kept it from."""
-        verdict = self._replica.on(name, self._now())
-        if self._online and name in members and verdict is not None:
-            members[name].follow(verdict)
-
-    def _letter(self, reports: tuple[Report, ...], *, leaving: bool = False) -> Letter:
-        replica = self._replica
-        return Letter(self._worker(), replica.era, replica.seen, reports, leaving)
-
-    def _take(self, reply: Reply, members: dict[str, Member], reports: dict[str, Report]) -> None:
-        self._pace.went(self._now())
-        self._replica.take(reply, self._now())
-        self._resend = reply.behind
-        everybody = list(self._members())
-        if any(each.name not in members for each in reply.verdicts):
-            members = {each.name: each for each in everybody}
-        for verdict in reply.verdicts:
-            if verdict.name in members:
-                members[verdict.name].follow(verdict, reports.get(verdict.name))
-                self._warn_if_differs(verdict)
-        self._regain()
-        waits = [member.wants_exchange_in() for member in everybody]
-        self._be_due(0.0 if reply.behind else min(waits, default=inf))
-
-    def _be_due(self, wait: float) -> None:
-        moment = self._pace.urgent(self._now() + wait, limited=False)
-        if wait < QUIET and self._duty is not None and moment is not None:
-            self._duty.by(moment)
-
-    def _warn_if_differs(self, verdict: Verdict) -> None:
-        if verdict.differs and verdict.name not in self._told:
-            self._told.add(verdict.name)
-            log.warning(
-                "fleet: another worker judges circuit %r by other settings; give two apps "
-                "different prefixes (this one's is %r)", verdict.name, self.settings.prefix,
-            )  # fmt: skip
-
-    # -- what asks for one --------------------------------------------------------------------
-
-    def _welcome(self, member: Member) -> None:
-        verdict = self._replica.on(member.name, self._now()) if self._online else None
-        member.lead(partial(self._stir, member), self._is_online, verdict)
-
-    def _is_online(self) -> bool:
-        return bool(self._online)
-
-    def _stir(self, member: Member) -> None:
-        """Have news of a circuit's; called with its lock held, so it must not wait."""
-        self._stirred.append(member)
-        if self._online is not False:
-            self._soon(limited=True)
-
-    def _hear_hint(self) -> None:
+    def _give_back(self, lease: Lease) -> None:
+        self._leases.drop(lease)
         self._soon(limited=False)
 
-    def _soon(self, *, limited: bool) -> None:
-        moment = self._pace.urgent(self._now(), limited=limited)
-        if moment is not None and self._duty is not None:
-            self._duty.by(moment)
+    def roll(self) -> list[PeerSnapshot]:
+        """Return who is alive, as the store says. It may wait.
 
-    # -- the store, gone and back -------------------------------------------------------------
+        Returns:
+            This worker alone where there is no store, or it does not answer.
+        """
+        self.exchange(roll=True)
+        if not self._online:
+            return [PeerSnapshot(self._worker(), 0.0, confirmed=True, about=self._about())]
+        return self._peers(self._replica.seen)
 
-    def _lose(self, error: str) -> None:
-        now = self._now()
-        again = self._pace.failed(now)
-        was, self._online, self._error = self._online, False, error
-        if was is not False:
-            self._lost_at = now
-            log.warning("fleet: %s; this worker goes on alone, and tries again", error)
-        for member in self._members():
-            member.unled(forget=now - self._lost_at > STALE)
-        if self._duty is not None:
-            self._duty.by(again)
-        if was is not False:
-            self._tell(online=False, reason=error)
+    def peers(self) -> list[PeerSnapshot]:
+        """Return who was alive when the store was last asked; it never waits.
 
-    def _refuse(self, error: str) -> None:
-        self._lose(error)
-        self._refused = True
-        log.error("fleet: %s; it is not tried again", error)
+        While somebody asks again and again, the store is asked with every exchange.
+        """
+        self._looked_at = self._now()
+        return self._peers(self._replica.seen)
 
-    def _regain(self) -> None:
-        was, self._online, self._error = self._online, True, None
-        if was is False:
-            log.warning("fleet: the store answers again")
-            self._tell(online=True, reason="the store answers again")
+    def _peers(self, newest: int) -> list[PeerSnapshot]:
+        return [peer_of(each, newest, self._worker()) for each in self._roll]
 
-    def _tell(self, *, online: bool, reason: str) -> None:
-        data = {"online": online, "reason": reason, "workers": self._replica.workers}
-        self._runtime.bus.emit(signals.fleet_changed, COMPONENT, data)
+    def confirm(self, timeout: float = 1.0) -> Confirmation:
+        """Wait until all live workers have taken in what was ordered, here and elsewhere.
 
-    def _worker(self) -> str:
-        return self._name or Worker.name()
+        Args:
+            timeout: seconds, >= 0, to wait for them.
 
-    def _now(self) -> float:
-        return self._runtime.clock.monotonic()
+        Raises:
+            StoreUnavailableError: the store did not answer: the order holds in this worker alone.
+        """
+        if self._backend is None:
+            return Confirmation(1, 1)
+        until, newest = self._now() + timeout, 0
+        while True:
+            self.exchange(roll=True)
+            if not self._online:
+                raise StoreUnavailableError(f"only this worker has it: {self._error}")
+            newest = newest or self._replica.seen
+            peers = self._peers(newest)
+            waiting = tuple(each.worker for each in peers if not each.confirmed)
+            if not waiting or self._now() >= until or self._runtime.engine.stands_still:
+                return Confirmation(len(peers) - len(waiting), len(peers), waiting)
+            self._runtime.clock.sleep(APART)
+
+
+def _nothing(_: Lease) -> None:
+    """Give back what nobody shares."""
 
 
 def _backend_of(settings: FleetSettings) -> Backend | None:

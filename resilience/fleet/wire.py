@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from resilience.fleet.base import Letter, Reply
+from resilience.fleet.base import Letter, Order, Peer, Reply
 from resilience.fleet.verdicts import Report, Verdict, told
 
 
@@ -19,6 +19,10 @@ def written(letter: Letter) -> str:
             "seen": letter.seen,
             "leaving": letter.leaving,
             "reports": [_report(each) for each in letter.reports],
+            "orders": [asdict(each) for each in letter.orders],
+            "claims": [asdict(each) for each in letter.claims],
+            "about": letter.about,
+            "roll": letter.roll,
         }
     )
 
@@ -36,7 +40,18 @@ def read(text: str | bytes) -> Reply:
     said = json.loads(text)
     # Lua has one kind of table: an empty list comes as {}.
     verdicts = tuple(_verdict(each) for each in said["verdicts"] or ())
-    return Reply(said["era"], int(said["seen"]), int(said["workers"]), said["behind"], verdicts)
+    orders = tuple(
+        Order(each["key"], each["text"], each.get("left"), int(each["number"]))
+        for each in said["orders"] or ()
+    )
+    roll = tuple(
+        Peer(each["name"], each["silent"], int(each["seen"]), each["about"])
+        for each in said["roll"] or ()
+    )
+    return Reply(
+        said["era"], int(said["seen"]), int(said["workers"]), said["behind"], verdicts,
+        orders, {name: int(token) for name, token in dict(said["leases"] or {}).items()}, roll,
+    )  # fmt: skip
 
 
 def _verdict(said: dict[str, Any]) -> Verdict:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from resilience.fleet.base import Backend, Letter, Reply
+from resilience.fleet.base import Backend, Claim, Letter, Order, Reply
 from resilience.fleet.verdicts import Report, Rules, Verdict
 
 RULES = Rules(
@@ -48,6 +49,21 @@ class Workers:
         reply = self.backend.exchange(replace(letter, **said))
         self.replies[worker] = reply
         return reply.verdicts
+
+    def order(self, worker: str, *orders: Order) -> tuple[Order, ...]:
+        """Send orders; return those that the worker hears."""
+        self.send(worker, orders=orders)
+        return self.replies[worker].orders
+
+    def claim(self, worker: str, claim: Claim) -> int:
+        """Claim a lease; return its token, or 0."""
+        self.send(worker, claims=(claim,))
+        return self.replies[worker].leases[claim.name]
+
+    def wait_out(self, seconds: float) -> None:
+        """Let a moment pass, on the machine's clock as well: some stores have one of their own."""
+        time.sleep(seconds)
+        self.pass_time(seconds)
 
     def ask(self, worker: str) -> Verdict:
         """Ask for a trial, as the worker knows the circuit."""
@@ -313,3 +329,86 @@ class FleetContract:
         fleet.pass_time(11.0)
 
         assert fleet.tell("b", calls=4, failures=4).state == "closed"
+
+    # -- orders -------------------------------------------------------------------------------
+
+    def test_an_order_reaches_everybody_once(self, fleet: Workers) -> None:
+        """With the number of its change; a later one beats it, a release is told as well."""
+        fleet.send("a")
+        fleet.send("b")
+        mine = fleet.order("a", Order("circuit x", "open", left=60.0))
+        (heard,) = fleet.order("b")
+
+        assert (heard.key, heard.text, heard.number) == ("circuit x", "open", mine[0].number)
+        assert heard.left == pytest.approx(60.0, abs=1.0)
+        assert fleet.order("b") == ()
+        fleet.order("b", Order("circuit x", "closed"))
+        (later,) = fleet.order("a")
+        assert (later.text, later.left) == ("closed", None)
+        assert later.number > heard.number
+        fleet.order("b", Order("circuit x", ""))
+        assert [each.text for each in fleet.order("a")] == [""]
+        assert [each.text for each in fleet.order("new")] == [""]
+
+    def test_an_order_of_an_earlier_store_beats_only_what_is_older(self, fleet: Workers) -> None:
+        """Whoever has seen more tells it again, and all hear it."""
+        fleet.order("a", Order("level", "reduced", number=40))
+        fleet.order("b", Order("level", "minimal", number=39))
+
+        assert [(each.text, each.number) for each in fleet.order("c")] == [("reduced", 40)]
+        (later,) = fleet.order("b", Order("level", "emergency"))[-1:]
+        assert (later.text, later.number) == ("emergency", 41)
+
+    def test_the_roll_tells_who_is_alive_and_what_they_have_seen(self, fleet: Workers) -> None:
+        """And what they say of themselves, until they leave."""
+        fleet.send("a", about='{"pid": 1}')
+        fleet.order("b", Order("level", "reduced"))
+        fleet.send("a", roll=True)
+        before = {each.name: each for each in fleet.replies["a"].roll}
+        fleet.send("a", roll=True)
+        after = {each.name: each for each in fleet.replies["a"].roll}
+
+        assert set(before) == {"a", "b"}
+        assert before["a"].about == after["a"].about == '{"pid": 1}'
+        assert before["a"].seen < after["a"].seen == fleet.replies["a"].seen
+        assert 0.0 <= after["b"].silent < 5.0
+        fleet.send("b", leaving=True)
+        fleet.send("a", roll=True)
+        assert [each.name for each in fleet.replies["a"].roll] == ["a"]
+
+    # -- leases -------------------------------------------------------------------------------
+
+    def test_a_lease_is_given_to_one(self, fleet: Workers) -> None:
+        """Until it is given back; tokens grow; a claim that fails prolongs nothing."""
+        first = fleet.claim("a", Claim("heal x", lasts=10.0))
+
+        assert first > 0
+        assert fleet.claim("b", Claim("heal x")) == 0
+        assert fleet.claim("b", Claim("heal y")) > first
+        assert fleet.claim("a", Claim("heal x", first)) == first
+        assert fleet.claim("a", Claim("heal x", first, over=True)) == 0
+        assert fleet.claim("b", Claim("heal x")) > first
+        assert fleet.claim("a", Claim("heal x", first)) == 0
+
+    def test_a_lease_ends_by_itself(self, fleet: Workers) -> None:
+        """Unless it is renewed; whoever comes too late has lost it."""
+        first = fleet.claim("a", Claim("it", lasts=0.05))
+
+        fleet.wait_out(0.05)
+
+        second = fleet.claim("b", Claim("it"))
+        assert second > first
+        assert fleet.claim("a", Claim("it", first)) == 0
+
+    def test_a_lease_ends_with_its_worker(self, fleet: Workers) -> None:
+        """Who has left needs no wait."""
+        fleet.claim("a", Claim("it", lasts=1000.0))
+        fleet.send("a", leaving=True)
+
+        assert fleet.claim("b", Claim("it")) > 0
+
+    def test_there_may_be_several_places(self, fleet: Workers) -> None:
+        """As many as are asked for, and no more."""
+        tokens = [fleet.claim(worker, Claim("recycle", places=2)) for worker in "abc"]
+
+        assert [token > 0 for token in tokens] == [True, True, False]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
+from resilience.core.demand import is_made
 from resilience.errors import ChaosRefusedError, ConfigurationError, StoreUnavailableError
 from resilience.systems import System
 from resilience.web import endpoints
@@ -81,8 +82,8 @@ def is_ours(path: str) -> bool:
 
 
 def waits(path: str) -> bool:
-    """Tell whether the answer comes from the journal: it waits, so not on an event loop."""
-    return path in (HISTORY, INCIDENTS)
+    """Tell whether the answer waits, for the journal or the fleet: so not on an event loop."""
+    return path in (HISTORY, INCIDENTS, ACTIONS)
 
 
 def answer(system: System, request: Request, actor: object | None) -> Answer:
@@ -104,7 +105,7 @@ def answer(system: System, request: Request, actor: object | None) -> Answer:
         return _act(system, request, name_of(actor))
     if request.path.startswith(ASSETS):
         return _file(_asset(request.path))
-    read = _history if waits(request.path) else _read
+    read = _history if request.path in (HISTORY, INCIDENTS) else _read
     return read(system, request, name_of(actor))
 
 
@@ -221,7 +222,7 @@ def _act(system: System, request: Request, actor: str) -> Answer:
 
 def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
     try:
-        done = perform(system, order, actor)
+        done = {**perform(system, order, actor), **_confirmed(system)}
     except ConfigurationError as error:
         return problem(400, "Bad Request", str(error))
     except UnknownTargetError as error:
@@ -229,8 +230,19 @@ def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
     except (ChaosRefusedError, NothingToDoError) as error:
         return problem(409, "Conflict", str(error))
     except StoreUnavailableError as error:
-        return problem(503, "Service Unavailable", str(error))
+        return problem(503, "Service Unavailable", f"It is done, but {error}")
     return json_answer(200, "application/json", done)
+
+
+def _confirmed(system: System) -> dict[str, Any]:
+    """Return how many workers have taken an order in; nothing where there is no fleet.
+
+    Raises:
+        StoreUnavailableError: it was done in this worker alone.
+    """
+    if not is_made(system, "fleet") or system.fleet.snapshot().address is None:
+        return {}
+    return {"confirmed": asdict(system.fleet.confirm())}
 
 
 def _moved(to: str) -> Answer:

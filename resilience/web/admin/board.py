@@ -45,6 +45,7 @@ def board(system: System) -> Payload:
         "features": level["features"][:MOST],
         "bulkheads": _bulkheads(system),
         "recoveries": _recoveries(system),
+        "fleet": _fleet(system),
         "experiments": experiments_of(system),
         "events": [event_of(*each) for each in system.recent.since(0)][::-1],
         "last": system.recent.last,
@@ -98,6 +99,28 @@ def _bulkheads(system: System) -> list[Payload]:
     shown = sorted((each.snapshot() for each in system.bulkheads), key=lambda each: -each.in_use)
     names = ("name", "limit", "in_use", "waiting", "rejected")
     return [{name: getattr(each, name) for name in names} for each in shown[:MOST]]
+
+
+def _fleet(system: System) -> Payload | None:
+    """Return who is alive, as the store said last; None where there is no store."""
+    snapshot = system.fleet.snapshot() if is_made(system, "fleet") else None
+    if snapshot is None or snapshot.address is None:
+        return None
+    return {
+        "address": snapshot.address,
+        "online": snapshot.online,
+        "error": snapshot.error,
+        "live": snapshot.workers,
+        "workers": [
+            {
+                "worker": each.worker,
+                "silent": round(each.silent, 1),
+                "confirmed": each.confirmed,
+                **{name: _plain(value) for name, value in each.about.items()},
+            }
+            for each in system.fleet.peers()[:MOST]
+        ],
+    }
 
 
 def _recoveries(system: System) -> list[Payload]:

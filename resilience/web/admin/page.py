@@ -20,6 +20,7 @@ from resilience.web.admin.pieces import (
     sparkline,
     table,
 )
+from resilience.web.admin.workers import fleet
 
 Payload = dict[str, Any]
 
@@ -113,6 +114,7 @@ def fragment(told: Payload, frame: Frame = ALONE) -> Markup:
         _section("Experiments", "experiments", experiments(told["experiments"], may_operate))
         if told["experiments"]
         else None,
+        _section("Fleet", "fleet", fleet(told["fleet"])) if told["fleet"] else None,
         _section("What happened", "events", _events(told)),
     )
 

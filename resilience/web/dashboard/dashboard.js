@@ -132,7 +132,10 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   dialog.close();
-  said.textContent = "Done.";
+  const { confirmed } = await response.json();
+  said.textContent = confirmed
+    ? `Done: confirmed by ${confirmed.confirmed} of ${confirmed.live} workers.`
+    : "Done.";
   refresh();
 });
 
