@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resilience.degradation.service import Degradation
     from resilience.fleet.service import Fleet
     from resilience.healing.healer import Healer
+    from resilience.healing.rotation import Rotation
     from resilience.healing.surroundings import Surroundings
     from resilience.health.monitor import Health
     from resilience.limits.deadlines import Timeouts
@@ -106,6 +107,13 @@ class Parts:
         return host
 
     @part
+    def rotation(self) -> Rotation:
+        """Whether this worker is to get requests, by its own judgement."""
+        from resilience.healing.rotation import Rotation
+
+        return Rotation(self.runtime.clock)
+
+    @part
     def recent(self) -> Recent:
         """What happened of late, in memory: for those who look at it while it happens."""
         from resilience.recent import Recent
@@ -135,11 +143,20 @@ class Parts:
         """The app's other workers, and what they know together."""
         from resilience.fleet.service import Fleet
         from resilience.orders import Orders
+        from resilience.quarantine import Quarantine
         from resilience.sharing import SharedOrders
 
         orders = Orders(lambda: self.circuits, lambda: self.degradation, self._has, self.runtime)
-        board = SharedOrders(orders, lambda: self.circuits, lambda: self.degradation, self.runtime)
-        return Fleet(self.runtime, lambda: self.circuits, board, self._about)
+        board = SharedOrders(
+            orders, lambda: self.circuits, lambda: self.degradation, self.runtime, self._halt
+        )
+        fleet = Fleet(self.runtime, lambda: self.circuits, board, self._about)
+        Quarantine(self.runtime, fleet, self._circuits_so_far, lambda: self.rotation)
+        return fleet
+
+    def _halt(self, reason: str, actor: str | None) -> None:
+        if is_made(self, "chaos"):
+            self.chaos.halt(reason, actor)
 
     def _has(self, name: str) -> bool:
         return is_made(self, name)
@@ -176,7 +193,11 @@ class Parts:
             return of_one(of)
 
         return Surroundings(
-            lambda: self.circuits, lambda: self.bulkheads, measure, self._level_so_far
+            lambda: self.circuits,
+            lambda: self.bulkheads,
+            measure,
+            self._level_so_far,
+            lambda places: self.fleet.claim("chaos", places=places),
         )
 
     def _measures(self) -> Measures:

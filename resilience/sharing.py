@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ _METHODS = {
     str(CircuitState.DISABLED): "disable",
     "shadow": "shadow",
 }
+COMMAND = "command"
+HALT, RECOVER = "halt", "recover"
+COMMANDED = 60.0  # seconds for which a command is told to workers that have not heard it
 OVER = "taken back elsewhere in the fleet"
 
 
@@ -36,6 +40,7 @@ class SharedOrders:
         circuits: gives the circuits.
         degradation: gives what holds the level and the features.
         runtime: the system's clock.
+        halt: `halt(reason, actor)` stops all experiments.
     """
 
     def __init__(
@@ -44,21 +49,39 @@ class SharedOrders:
         circuits: Callable[[], Circuits],
         degradation: Callable[[], Degradation],
         runtime: Runtime,
+        halt: Callable[[str, str | None], object],
     ) -> None:
         self._orders = orders
         self._circuits = circuits
         self._degradation = degradation
         self._clock = runtime.clock
+        self._acts = {HALT: halt, RECOVER: self._recover}
+        self._me = os.urandom(6).hex()
         self.forget()
+
+    def _recover(self, reason: str, actor: str | None) -> None:
+        self._degradation().recover(reason, actor)
 
     def forget(self) -> None:
         """Know nothing of the fleet: its orders come with the first reply, and beat those here."""
-        self._met = False
+        self._met = self._was_here = False
         self._known: dict[Key, Plain] = {}  # what the fleet has, as this worker has heard it
         self._numbers: dict[Key, int] = {}
         self._absent: set[Key] = set()  # orders on circuits that do not exist here yet
+        self._commands: list[Order] = []  # given here, and not told yet
 
     # -- out ----------------------------------------------------------------------------------
+
+    def command(self, name: str, reason: str, actor: str | None) -> None:
+        """Have every worker do something once, this one excepted: it has done it.
+
+        Args:
+            name: `HALT` all experiments, or let the level `RECOVER`.
+            reason: why.
+            actor: who orders it.
+        """
+        text = json.dumps({"by": self._me, "reason": reason, "actor": actor})
+        self._commands.append(Order(_joined((COMMAND, name, "")), text, COMMANDED))
 
     def news(self, *, all_known: bool = False) -> tuple[Order, ...]:
         """Return what the fleet has to hear: what was ordered or taken back here.
@@ -80,6 +103,7 @@ class SharedOrders:
             for key, plain in self._known.items()
             if key not in here and key not in self._absent and self._is_ahead(plain)
         ]
+        told += self._commands
         if all_known:
             new = {each.key for each in told}
             told += [
@@ -94,6 +118,8 @@ class SharedOrders:
         for order in orders:
             if not order.number and not order.text:
                 self._known.pop(_parted(order.key), None)
+            elif order in self._commands:
+                self._commands.remove(order)
 
     def _written(self, key: Key, plain: Plain, number: int = 0) -> Order:
         ends = inf if plain["ends"] is None else float(plain["ends"])
@@ -108,7 +134,7 @@ class SharedOrders:
 
     def take(self, orders: Iterable[Order]) -> None:
         """Follow what was ordered elsewhere, or here and came back with its number."""
-        self._met = True
+        self._was_here, self._met = self._met, True
         for order in orders:
             try:
                 self._take_one(_parted(order.key), order)
@@ -118,7 +144,12 @@ class SharedOrders:
     def _take_one(self, key: Key, order: Order) -> None:
         if order.number < self._numbers.get(key, 0):
             return
+        again = order.number == self._numbers.get(key, 0)
         self._numbers[key] = order.number
+        if key[0] == COMMAND:
+            if not again and self._was_here:
+                self._do(key[1], json.loads(order.text))
+            return
         if not order.text:
             self._absent.discard(key)
             if self._known.pop(key, None) is not None or key in self._orders.in_force():
@@ -129,6 +160,10 @@ class SharedOrders:
         self._known[key] = plain
         if not same(plain, self._orders.in_force().get(key)):
             self._begin(key, plain)
+
+    def _do(self, name: str, said: Mapping[str, Any]) -> None:
+        if said["by"] != self._me:
+            self._acts[name](said["reason"], said["actor"])
 
     def _settle_absent(self) -> None:
         for key in list(self._absent):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from resilience.degradation.dimming import Dimming
     from resilience.degradation.metrics import Measures
     from resilience.healing.actions import ActionOptions
-    from resilience.healing.rotation import Rotation
     from resilience.healing.surroundings import Surroundings
     from resilience.limits.load import Load
     from resilience.settings import Settings
@@ -76,13 +75,6 @@ class System(Decorators):
         from resilience.telemetry.traffic import Traffic
 
         return Traffic(self.runtime.clock)
-
-    @part
-    def rotation(self) -> Rotation:
-        """Whether this worker is to get requests, by its own judgement."""
-        from resilience.healing.rotation import Rotation
-
-        return Rotation(self.runtime.clock)
 
     def dim(
         self,

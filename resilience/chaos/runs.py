@@ -22,6 +22,7 @@ from resilience.chaos.targets import Aim
 from resilience.core.runtime import Runtime
 from resilience.errors import ChaosRefusedError
 from resilience.events import Event
+from resilience.fleet.leases import Lease as Claimed
 
 DEEP = ("minimal", "emergency")
 """Levels of service at which an experiment has gone too far."""
@@ -61,6 +62,7 @@ class Run:
         clock = runtime.clock
         self.experiment, self.aim, self.actor, self.seed = experiment, aim, actor, seed
         self.duration, self.settings = duration, settings
+        self.claim: Claimed | None = None  # the fleet's leave to run it
         self.result: Result | None = None
         self._runtime, self._around, self._done = runtime, around, done
         self._view = View(around.measure, self._state_of, runtime.engine.settle)
@@ -181,6 +183,9 @@ class Run:
     # -- watching -----------------------------------------------------------------------------
 
     def _watch(self) -> None:
+        if self.claim is not None and not self.claim.holds():
+            self.end(ABORTED, "the fleet's lease on it was lost")
+            return
         self.lease.renew()
         self._during = found = self._look()
         if not found.holds:

@@ -18,6 +18,7 @@ from resilience.chaos.targets import Aim, aim_at
 from resilience.core.checks import seconds, text
 from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ChaosRefusedError, ConfigurationError
+from resilience.fleet.leases import Lease
 
 MOST_RESULTS = 50
 SWEEP = 1.0
@@ -195,6 +196,7 @@ class Chaos(Homed):
         run = self._made(experiment, aim, duration, actor)
         self._admit(run)
         try:
+            run.claim = self._claimed()
             run.begin()
         except BaseException:
             self._forget(run)
@@ -232,6 +234,15 @@ class Chaos(Homed):
                 self._runtime.engine.every(SWEEP, self._sweep, name="chaos", jitter=0.0)
                 self._runtime.engine.at_stop(self._stop)
 
+    def _claimed(self) -> Lease:
+        found = self.around.claim(self.settings.max_concurrent)
+        if found is None:
+            raise ChaosRefusedError(
+                "other workers of the fleet run as many experiments as chaos.max_concurrent, "
+                f"{self.settings.max_concurrent}, allows, or its store does not answer"
+            )
+        return found
+
     def _sweep(self) -> None:
         """End runs that nobody sees to any more: their faults have ended by themselves."""
         for run in self.running():
@@ -246,6 +257,8 @@ class Chaos(Homed):
         self._forget(run)
 
     def _forget(self, run: Run) -> None:
+        if run.claim is not None:
+            run.claim.release()
         with self._lock:
             if run in self._running:
                 self._running.remove(run)

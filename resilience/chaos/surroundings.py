@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from resilience.chaos.steady import Measure
 from resilience.circuits.registry import Circuits
+from resilience.fleet.leases import Lease
 from resilience.limits.registry import Bulkheads
 
 
@@ -19,9 +20,12 @@ class Surroundings:
         bulkheads: gives the bulkheads.
         measure: gives the number of a metric.
         level: gives the level of service, by name.
+        claim: `claim(places)` gives the right to run one of so many experiments in the fleet, or
+            None: others have it, or the fleet's store does not answer.
     """
 
     circuits: Callable[[], Circuits]
     bulkheads: Callable[[], Bulkheads]
     measure: Measure
     level: Callable[[], str]
+    claim: Callable[[int], Lease | None]

@@ -121,6 +121,12 @@ class Led(Automaton):
             news = self._take_news()
         self._tell(news)
 
+    def is_alone(self) -> bool:
+        """Tell whether it is open by what this worker has seen, and the fleet's is closed."""
+        leash = self._leash
+        alone = leash is not None and leash.state == CLOSED and leash.is_online()
+        return alone and type(self._state) is Open
+
     def wants_exchange_in(self) -> float:
         """Return the seconds, >= 0, until an exchange is of use; infinite if nothing waits."""
         leash, state, now = self._leash, self._state, self._now()

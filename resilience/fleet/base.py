@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from resilience.fleet.verdicts import Report, Verdict
@@ -105,7 +105,7 @@ class Reply:
             an older one took its place.
         verdicts: of the circuits reported, and of those that changed since the worker's `seen`.
         orders: those that changed since.
-        leases: `{name: token}` of all that were claimed; 0: somebody else has it.
+        leases: a token for each claim, in their order; 0: somebody else has it.
         roll: who is alive, if it was asked.
     """
 
@@ -115,7 +115,7 @@ class Reply:
     behind: bool
     verdicts: tuple[Verdict, ...]
     orders: tuple[Order, ...] = ()
-    leases: Mapping[str, int] = field(default_factory=dict)
+    leases: tuple[int, ...] = ()
     roll: tuple[Peer, ...] = ()
 
 

@@ -292,7 +292,7 @@ for _, claim in ipairs(letter.claims) do
   else
     redis.call('HDEL', leases, claim.name)
   end
-  tokens[claim.name] = mine and not claim.over and token or 0
+  tokens[#tokens + 1] = mine and not claim.over and token or 0
 end
 
 local roll = {}

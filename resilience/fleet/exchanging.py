@@ -114,7 +114,7 @@ class Exchanging:
             self._take(reply, members, reports)
             if roll:
                 self._roll = reply.roll
-            return 0 if claim is None else reply.leases.get(claim.name, 0)
+            return 0 if claim is None else reply.leases[-1]
         return 0
 
     def _described(self) -> str:

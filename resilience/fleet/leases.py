@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from resilience.fleet.base import Claim
@@ -48,53 +48,51 @@ class Lease:
 
 
 class Leases:
-    """The leases of one worker: which it wishes for, holds, and gives back."""
+    """The leases of one worker: which it holds, and gives back."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._held: dict[str, Lease] = {}
+        self._held: dict[int, Lease] = {}  # by their tokens
         self._over: list[Claim] = []
 
     def due(self, now: float) -> tuple[Claim, ...]:
         """Return what is to be told to the store: renewals that are due, and what is given back."""
         with self._lock:
             renewed = [
-                Claim(each.name, each.token, each.places, each.lasts)
-                for each in self._held.values()
+                Claim(each.name, token, each.places, each.lasts)
+                for token, each in self._held.items()
                 if now >= each.renewed_at + RENEWED * each.lasts
             ]
             return (*renewed, *self._over)
 
-    def heard(self, claims: tuple[Claim, ...], tokens: Mapping[str, int], now: float) -> None:
+    def heard(self, claims: tuple[Claim, ...], tokens: Sequence[int], now: float) -> None:
         """Take up what the store says to claims that were sent at `now`, or later."""
         with self._lock:
             self._over = [each for each in self._over if each not in claims]
-            for claim in claims:
-                held = self._held.get(claim.name)
-                if claim.over or held is None or held.token != claim.token:
+            for claim, token in zip(claims, tokens, strict=False):
+                held = self._held.get(claim.token)
+                if claim.over or held is None:
                     continue
-                if tokens.get(claim.name) == held.token:
+                if token == claim.token:
                     held.renewed_at = now
                 else:  # it ended, or the store has forgotten it: somebody else may have it
                     held.renewed_at = float("-inf")
-                    del self._held[claim.name]
+                    del self._held[claim.token]
 
     def keep(self, lease: Lease) -> None:
         """Hold a lease that was granted."""
         with self._lock:
-            self._held[lease.name] = lease
+            self._held[lease.token] = lease
 
     def holds(self, name: str) -> bool:
-        """Tell whether this worker has it already."""
-        held = self._held.get(name)
-        return held is not None and held.holds()
+        """Tell whether this worker has one of that name already."""
+        with self._lock:
+            return any(each.name == name and each.holds() for each in self._held.values())
 
     def drop(self, lease: Lease) -> None:
         """Give a lease back."""
         with self._lock:
-            if self._held.get(lease.name) is lease:
-                del self._held[lease.name]
-                self._over.append(
-                    Claim(lease.name, lease.token, lease.places, lease.lasts, over=True)
-                )
+            if self._held.pop(lease.token, None) is not None:
+                over = Claim(lease.name, lease.token, lease.places, lease.lasts, over=True)
+                self._over.append(over)
         lease.renewed_at = float("-inf")

@@ -60,7 +60,7 @@ class Ledger:
         ]
         for order in letter.orders:
             self._order(order, now)
-        leases = {each.name: self._lease(each, letter.worker, now) for each in letter.claims}
+        leases = tuple(self._lease(each, letter.worker, now) for each in letter.claims)
         return Reply(
             self.era, self.change, len(self.workers), behind, (*told, *others),
             orders=tuple(self._orders_after(seen, now)), leases=leases,

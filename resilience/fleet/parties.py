@@ -66,3 +66,6 @@ class Board(Protocol):
 
     def forget(self) -> None:
         """Know nothing of the fleet."""
+
+    def command(self, name: str, reason: str, actor: str | None) -> None:
+        """Have every other worker do something once."""

@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -63,11 +64,13 @@ class Fleet(Exchanging):
         """
         if settings == self.settings:
             return lambda: None
-        return partial(self._switch, settings, _backend_of(settings))
+        same = replace(self.settings, quarantine=settings.quarantine) == settings
+        return partial(self._switch, settings, None if same else _backend_of(settings))
 
     def _switch(self, settings: FleetSettings, backend: Backend | None) -> None:
-        self.settings = settings
-        self.use(backend)
+        before, self.settings = self.settings, settings
+        if replace(before, quarantine=settings.quarantine) != settings:
+            self.use(backend)
 
     def use(self, backend: Backend | None, *, worker: str | None = None) -> None:
         """Exchange through a backend from now on.
@@ -133,7 +136,9 @@ class Fleet(Exchanging):
 
     # -- what the whole fleet does ------------------------------------------------------------
 
-    def claim(self, name: str, *, places: int = 1, lasts: float = LASTS) -> Lease | None:
+    def claim(
+        self, name: str, *, places: int = 1, lasts: float = LASTS, renewed: bool = True
+    ) -> Lease | None:
         """Return the right to do something that only so many workers may do at once. It may wait.
 
         Args:
@@ -141,6 +146,7 @@ class Fleet(Exchanging):
             places: how many workers may, >= 1.
             lasts: seconds, > 0, after which it ends when nobody renews it; it is renewed in the
                 background while this worker lives.
+            renewed: False: it ends after `lasts` whatever happens.
 
         Returns:
             The lease, to be released; None: others have it, or the store does not answer. Where
@@ -150,19 +156,30 @@ class Fleet(Exchanging):
         claim = Claim(text("lease", name), 0, whole("places", places, least=1), lasts)
         if backend is None:
             return Lease(claim, 0, asked_at, self._now, _nothing)
-        if self._refused or self._leases.holds(name):
+        if self._refused or (places == 1 and self._leases.holds(name)):
             return None
         with self._exchanging:
             token = self._exchange_by(backend, claim, roll=False)
         if not token:
             return None
         lease = Lease(claim, token, asked_at, self._now, self._give_back)
-        self._leases.keep(lease)
+        if renewed:
+            self._leases.keep(lease)
         return lease
+
+    @staticmethod
+    def alone(name: str) -> Lease:
+        """Return a lease that nobody shares."""
+        return Lease(Claim(name), 0, 0.0, float, _nothing)
 
     def _give_back(self, lease: Lease) -> None:
         self._leases.drop(lease)
         self._soon(limited=False)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there is a store, and it does not answer."""
+        return self._backend is not None and not self._online
 
     def roll(self) -> list[PeerSnapshot]:
         """Return who is alive, as the store says. It may wait.
@@ -185,6 +202,12 @@ class Fleet(Exchanging):
 
     def _peers(self, newest: int) -> list[PeerSnapshot]:
         return [peer_of(each, newest, self._worker()) for each in self._roll]
+
+    def command(self, name: str, reason: str, actor: str | None) -> None:
+        """Have every other worker do once what this one did: "halt" experiments, or "recover"."""
+        if self._backend is not None:
+            self._board.command(name, reason, actor)
+            self._soon(limited=False)
 
     def confirm(self, timeout: float = 1.0) -> Confirmation:
         """Wait until all live workers have taken in what was ordered, here and elsewhere.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from resilience.core.checks import seconds, text
+from resilience.core.checks import flag, seconds, text
 from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError
 
@@ -34,11 +34,19 @@ class FleetSettings(Section):
             worker is on its own.
         prefix: with which all keys begin; one for each app and environment.
         timeout: seconds, > 0, after which an exchange is given up; no call ever waits for one.
+        quarantine: a worker whose circuits are open while the fleet's are closed leaves the
+            rotation: its `/health/ready` says so for half a minute. At most a third do.
     """
 
     TITLE: ClassVar[str] = "fleet"
-    CHECKS: ClassVar[Mapping[str, Check]] = {"url": _address, "prefix": text, "timeout": seconds}
+    CHECKS: ClassVar[Mapping[str, Check]] = {
+        "url": _address,
+        "prefix": text,
+        "timeout": seconds,
+        "quarantine": flag,
+    }
 
     url: str | None = None
     prefix: str = "resilience"
     timeout: float = 0.25
+    quarantine: bool = False

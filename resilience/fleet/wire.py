@@ -50,7 +50,7 @@ def read(text: str | bytes) -> Reply:
     )
     return Reply(
         said["era"], int(said["seen"]), int(said["workers"]), said["behind"], verdicts,
-        orders, {name: int(token) for name, token in dict(said["leases"] or {}).items()}, roll,
+        orders, tuple(int(token) for token in said["leases"] or ()), roll,
     )  # fmt: skip
 
 

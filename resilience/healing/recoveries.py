@@ -194,6 +194,7 @@ class Recoveries:
         release = self._claimed(component, incident)
         if release is None:
             return Result.DEFERRED
+        treatment.holds = getattr(release, "holds", treatment.holds)
         try:
             self._refute(incident)
             if not self._admitted(component):

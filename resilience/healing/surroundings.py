@@ -74,7 +74,8 @@ class Surroundings:
     Args:
         verify: `verify(component)` runs its health checks; None: it has none.
         claim: `claim(component)` returns what gives the claim back, or None where somebody else
-            in the fleet recovers that component now.
+            in the fleet recovers that component now. What it returns may tell by `holds()`
+            whether the claim still stands, which is asked before each thing that is tried.
         degrade: `degrade(level, reason)` asks for a level of service.
         is_flapping: `is_flapping(component)`: whether its health changes too often to act on.
         spread: `spread(component)`: the share of the fleet, 0-1, with the same symptom.

@@ -45,6 +45,7 @@ class Treatment:
         self._incident = incident
         self.strategy = ""
         self.steps: list[str] = []
+        self.holds: Callable[[], bool] = _always  # whether it is still this worker's to recover
         self._said = ""  # what came of a step, in other words than its result
 
     @property
@@ -68,6 +69,9 @@ class Treatment:
         if not fresh:
             self._incident.tried.clear()
         for label, attempt in fresh or attempts:
+            if not self.holds():
+                self.steps.append("another worker of the fleet has taken it over")
+                break
             self.strategy = label
             self._incident.tried.add(label)
             result = self._made(label, attempt)
@@ -164,3 +168,7 @@ class Treatment:
         well = self._means.around.verified(self._component.name)
         self._component.checked = well is not None
         return well
+
+
+def _always() -> bool:
+    return True

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from resilience import Feature, StoreUnavailableError, System
+from resilience import (
+    ChaosRefusedError,
+    Experiment,
+    Feature,
+    Outage,
+    StoreUnavailableError,
+    System,
+)
 from resilience.testing import FakeFleet, ManualClock
+from resilience.web.admin.actions import perform
 from tests.fleet.conftest import Shop
 
 
@@ -297,3 +305,113 @@ def test_a_call_is_never_held_up_by_an_order(shop: Shop) -> None:
 
     go_on.set()
     ticking.join()
+
+
+def test_a_recovery_is_made_by_one_worker(shop: Shop) -> None:
+    """The others leave it to that one; when it is over they may."""
+    claims = [worker.system._surroundings().claim("db") for worker in shop]
+
+    assert [each is not None for each in claims] == [True] + [False] * 7
+    first = claims[0]
+    assert first is not None
+    first()
+    shop.go_on(0.1)
+    assert shop[5].system._surroundings().claim("db") is not None
+
+
+def test_a_worker_recovers_its_own_while_the_store_is_gone(shop: Shop) -> None:
+    """As it would alone; and tells people rather twice than never."""
+    shop.store.down = True
+    shop.go_on(2)
+
+    for worker in (shop[0], shop[1]):
+        around = worker.system._surroundings()
+        assert around.claim("db") is not None
+        assert around.announce("db")
+        assert around.spread("db") == 0.0
+
+
+def test_people_are_told_by_one_worker(shop: Shop) -> None:
+    """Of one component, once in five minutes."""
+
+    def told() -> int:
+        return sum(bool(worker.system._surroundings().announce("db")) for worker in shop)
+
+    assert told() == 1
+    assert told() == 0
+    shop.go_on(301)
+    assert told() == 1
+
+
+def test_a_symptom_that_all_have_is_the_dependencys(shop: Shop) -> None:
+    """A third of the fleet, and it is not this worker that is ill."""
+    for worker in (shop[0], shop[1], shop[2]):
+        worker.system.healer.failed("db", "ping", ConnectionError("gone"), severity="low")
+    shop.go_on(1.2)
+
+    assert shop[0].system._surroundings().spread("db") == pytest.approx(3 / 8)
+    assert shop[0].system._surroundings().spread("disk") == 0.0
+
+
+def test_one_experiment_runs_in_the_fleet(shop: Shop) -> None:
+    """Another worker's is refused; a halt in any worker stops it."""
+    for worker in shop:
+        worker.system.configure({"chaos": {"enabled": True}}, source="test")
+    run = shop[0].system.chaos.start(Experiment("gone", Outage(), "it", duration=300))
+
+    with pytest.raises(ChaosRefusedError, match="other workers of the fleet run"):
+        shop[1].system.chaos.start(Experiment("gone", Outage(), "it", duration=300))
+
+    perform(shop[7].system, {"action": "chaos.halt", "reason": "enough"}, "ada")
+    shop.go_on(0.2)
+    assert run.result is not None
+    assert (run.result.status, run.result.reason) == ("aborted", "enough (ada)")
+    shop.go_on(0.1)
+    shop[1].system.chaos.start(Experiment("gone", Outage(), "it", duration=300))
+
+
+def test_an_experiment_ends_that_has_lost_its_lease(shop: Shop) -> None:
+    """The store is gone: nobody knows whether it is the only one any more."""
+    shop[0].system.configure({"chaos": {"enabled": True}}, source="test")
+    run = shop[0].system.chaos.start(Experiment("gone", Outage(), "it", duration=300))
+    shop.store.down = True
+    shop.go_on(13)
+    assert run.step()
+
+    assert run.result is not None
+    assert "the fleet's lease on it was lost" in run.result.reason
+
+
+def test_a_recovered_level_is_recovered_everywhere(shop: Shop) -> None:
+    """Also where rules, and no order, had led away from normal."""
+    shop[3].system.degradation.degrade("minimal", "rules say so", trigger="automatic", for_=600)
+    assert shop[3].system.degradation.level == "minimal"
+
+    perform(shop[0].system, {"action": "level.recover", "reason": "all is well"}, "ada")
+    shop.go_on(0.2)
+
+    assert shop[3].system.degradation.level == "normal"
+
+
+def test_one_ill_worker_leaves_the_rotation(shop: Shop) -> None:
+    """Where it is switched on; it comes back when it is well, and no more than a third leave."""
+    for worker in shop:
+        worker.system.configure({"fleet": {"quarantine": True}}, source="test")
+    shop[0].fails(5)
+    shop.go_on(4.0)
+
+    assert [worker.system.rotation.is_out for worker in shop] == [True] + [False] * 7
+    reason = shop[0].system.rotation.reason
+    assert reason == "open in this worker alone: it"
+
+    shop[0].circuit.reset("mended")
+    shop.go_on(3)
+    assert not shop[0].system.rotation.is_out
+
+
+def test_without_quarantine_an_open_circuit_takes_nobody_out(shop: Shop) -> None:
+    """An open circuit alone is no reason: the others may just not have called yet."""
+    shop[0].fails(5)
+    shop.go_on(4.0)
+
+    assert not shop[0].system.rotation.is_out

@@ -11,6 +11,7 @@ from typing import Any, Protocol, Unpack
 
 from resilience.core.checks import duration, flag, function, number, seconds, share, whole
 from resilience.core.runtime import Runtime
+from resilience.fleet.service import Fleet
 from resilience.healing import servers
 from resilience.healing.actions import ActionOptions
 from resilience.healing.named import over
@@ -38,6 +39,11 @@ class Home(Protocol):
     @property
     def host(self) -> Host:
         """Its readings of this process."""
+        ...
+
+    @property
+    def fleet(self) -> Fleet:
+        """The app's other workers."""
         ...
 
 
@@ -116,7 +122,9 @@ class RecycleWorker(WatchfulAction):
     def act(self) -> None:
         """Say farewell, and end; nothing if another one was quicker."""
         with servers.one_of(_places(len(servers.workers()))) as free:
-            if not free:
+            fleet = self._system.fleet
+            lease = fleet.claim("recycle", places=_places(fleet.snapshot().workers))
+            if not free or lease is None:  # or the store of the fleet is gone: it can wait
                 return
             log.warning("%s: worker %s ends: %s", self.component, os.getpid(),
                         self._worn_out() or "asked to")  # fmt: skip

@@ -58,7 +58,7 @@ class Workers:
     def claim(self, worker: str, claim: Claim) -> int:
         """Claim a lease; return its token, or 0."""
         self.send(worker, claims=(claim,))
-        return self.replies[worker].leases[claim.name]
+        return self.replies[worker].leases[0]
 
     def wait_out(self, seconds: float) -> None:
         """Let a moment pass, on the machine's clock as well: some stores have one of their own."""

@@ -9,6 +9,7 @@ from typing import Any
 from resilience import signals
 from resilience.chaos.experiments import Experiment
 from resilience.core.checks import mapping, number
+from resilience.core.demand import is_made
 from resilience.core.names import did_you_mean
 from resilience.degradation.levels import as_level
 from resilience.errors import ChaosRefusedError, ConfigurationError
@@ -140,6 +141,7 @@ def _degrade(system: System, given: Order, reason: str, actor: str) -> None:
 
 def _recover(system: System, _: Order, reason: str, actor: str) -> None:
     system.degradation.recover(reason=reason, actor=actor)
+    _everywhere(system, "recover", reason, actor)
 
 
 def _on_feature(method: str) -> Callable[[System, Order, str, str], None]:
@@ -186,6 +188,12 @@ def _approve(system: System, given: Order, _: str, actor: str) -> None:
 
 def _halt(system: System, _: Order, reason: str, actor: str) -> None:
     system.chaos.halt(reason, actor)
+    _everywhere(system, "halt", reason, actor)
+
+
+def _everywhere(system: System, command: str, reason: str, actor: str) -> None:
+    if is_made(system, "fleet"):
+        system.fleet.command(command, reason, actor)
 
 
 _TIMED = {NAME: True, FOR: False}
