@@ -124,6 +124,7 @@ class Parts:
     def journal(self) -> Journal:
         """What happened, kept in a database."""
         from resilience.findings import Findings
+        from resilience.neighbours import Neighbours, served_by_several
         from resilience.orders import Orders
         from resilience.outcomes import Outcomes
         from resilience.storage.journal import Journal
@@ -136,6 +137,7 @@ class Parts:
         orders = Orders(lambda: self.circuits, lambda: self.degradation, self._has, self.runtime)
         journal.add_source(orders.rows)
         journal.add_restorer(orders.restore)
+        Neighbours(self.runtime, lambda: journal.path, lambda: self.fleet, served_by_several)
         return journal
 
     @part

@@ -240,6 +240,10 @@ def _nothing(_: Lease) -> None:
 def _backend_of(settings: FleetSettings) -> Backend | None:
     if settings.url is None:
         return None
+    if settings.url.partition(":")[0].partition("+")[0] in ("sqlite", "postgresql", "postgres"):
+        from resilience.fleet.sql import SQLBackend
+
+        return SQLBackend(settings.url, settings.prefix, settings.timeout)
     from resilience.fleet.redis import RedisBackend
 
     return RedisBackend(settings.url, settings.prefix, settings.timeout)

@@ -10,17 +10,17 @@ from resilience.core.checks import flag, seconds, text
 from resilience.core.section import Check, Section
 from resilience.errors import ConfigurationError
 
-SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
+SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys", "sqlite", "postgresql", "postgres")
 
 
 def _address(setting: str, value: Any) -> str:
     given = text(setting, value, longest=1000)
-    if given.partition("://")[0] not in SCHEMES or "://" not in given:
+    if given.partition("://")[0].partition("+")[0] not in SCHEMES or "://" not in given:
         # What stands before "://" only: the rest may hold a password.
         scheme = given.partition("://")[0][:40]
         raise ConfigurationError(
             f"{setting} begins with {scheme!r}; it must be one of redis://, rediss:// (TLS), "
-            f"unix://, valkey:// or valkeys://"
+            f"unix://, valkey://, valkeys://, sqlite:/// or postgresql://"
         )
     return given
 
@@ -30,8 +30,10 @@ class FleetSettings(Section):
     """Whether and where the workers of an app share what they know.
 
     Args:
-        url: of the Redis or Valkey they share, with its password if it has one; None: each
-            worker is on its own.
+        url: of the Redis or Valkey they share, with its password if it has one; or of a SQLite
+            file for the workers of one host, or PostgreSQL. None: the workers of one server that
+            share a journal's file agree through one beside it, others are each on its own.
+        share: False: with no `url` each worker is on its own, also where they share a journal.
         prefix: with which all keys begin; one for each app and environment.
         timeout: seconds, > 0, after which an exchange is given up; no call ever waits for one.
         quarantine: a worker whose circuits are open while the fleet's are closed leaves the
@@ -41,12 +43,14 @@ class FleetSettings(Section):
     TITLE: ClassVar[str] = "fleet"
     CHECKS: ClassVar[Mapping[str, Check]] = {
         "url": _address,
+        "share": flag,
         "prefix": text,
         "timeout": seconds,
         "quarantine": flag,
     }
 
     url: str | None = None
+    share: bool = True
     prefix: str = "resilience"
     timeout: float = 0.25
     quarantine: bool = False

@@ -24,8 +24,12 @@ DRIVERS = {
 """`{scheme: (what SQLAlchemy is told where a URL names no driver, what to install)}`"""
 
 
-def parsed(url: str) -> sa.URL:
-    """Return a journal's URL, with our choice of driver where it names none.
+def parsed(url: str, what: str = "journal") -> sa.URL:
+    """Return a database's URL, with our choice of driver where it names none.
+
+    Args:
+        url: as users write it.
+        what: whose it is, for messages.
 
     Raises:
         ConfigurationError: SQLAlchemy is not installed, or no URL, or no such scheme.
@@ -35,24 +39,24 @@ def parsed(url: str) -> sa.URL:
         from sqlalchemy.exc import ArgumentError
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "the journal needs SQLAlchemy: pip install 'resilience-web[sql]'"
+            f"the {what} needs SQLAlchemy: pip install 'resilience-web[sql]'"
         ) from None
     try:
         found = make_url(url)
     except ArgumentError:
         raise ConfigurationError(
-            f"journal: url={url!r}: give a database URL, such as sqlite:///resilience.db"
+            f"{what}: url={url!r}: give a database URL, such as sqlite:///resilience.db"
         ) from None
     scheme, _, driver = found.drivername.partition("+")
     if scheme not in DRIVERS:
         raise ConfigurationError(
-            f"journal: url: unknown scheme {scheme!r}: give one of {', '.join(DRIVERS)}"
+            f"{what}: url: unknown scheme {scheme!r}: give one of {', '.join(DRIVERS)}"
         )
     name = f"{DRIVERS[scheme][0].partition('+')[0]}+{driver}" if driver else DRIVERS[scheme][0]
     return found.set(drivername=name)
 
 
-def engine(url: sa.URL, patience: float) -> sa.Engine:
+def engine(url: sa.URL, patience: float, what: str = "journal") -> sa.Engine:
     """Return what connects to a database, and waits `patience` seconds at most for anything.
 
     Raises:
@@ -60,7 +64,7 @@ def engine(url: sa.URL, patience: float) -> sa.Engine:
     """
     import sqlalchemy as sa
 
-    check_folder(url)
+    check_folder(url, what)
     options: dict[str, Any] = {"pool_size": 1, "max_overflow": 4, "pool_timeout": patience}
     kind = url.get_backend_name()
     if kind == "sqlite":
@@ -81,7 +85,7 @@ def engine(url: sa.URL, patience: float) -> sa.Engine:
     except ModuleNotFoundError as error:
         package = DRIVERS[url.drivername.partition("+")[0]][1]
         raise ConfigurationError(
-            f"journal {url.render_as_string()}: its driver is missing ({error.name}): "
+            f"{what} {url.render_as_string()}: its driver is missing ({error.name}): "
             f"pip install {package}"
         ) from None
     if kind == "sqlite":
@@ -107,12 +111,12 @@ def file_of(url: sa.URL) -> Path | None:
     return None if name.startswith("file:") else Path(name)
 
 
-def check_folder(url: sa.URL) -> None:
+def check_folder(url: sa.URL, what: str = "journal") -> None:
     """Refuse a file in a folder that does not exist: it would be a mistake to make it."""
     path = file_of(url)
     if path is not None and not path.absolute().parent.is_dir():
         raise ConfigurationError(
-            f"journal: there is no folder {str(path.absolute().parent)!r} for {path.name!r}: "
+            f"{what}: there is no folder {str(path.absolute().parent)!r} for {path.name!r}: "
             "make it, or give another path"
         )
 

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -144,6 +145,11 @@ class Journal:
     def add_scheme(self, scheme: str, open_store: Callable[[str], Store]) -> None:
         """Let `open_store(url)` give the store of URLs that begin with `scheme://`."""
         self._schemes[scheme] = open_store
+
+    @property
+    def path(self) -> Path | None:
+        """The file of its SQLite database; None: it has none, or is off."""
+        return None if self._store is None else self._store.path
 
     def store_at(self, address: str) -> Store:
         """Return the store of an address, not yet open, for those who read it by themselves."""

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from resilience.fleet.local import LocalBackend
 from resilience.fleet.redis import RedisBackend
+from resilience.fleet.sql import SQLBackend
 from resilience.testing import FakeFleet, FleetContract, ManualClock, Workers
+from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 
 
@@ -54,18 +58,58 @@ class TestRedis(FleetContract):
         backend.close()
 
 
+class TestSQLite(FleetContract):
+    """A file."""
+
+    @pytest.fixture
+    def fleet(self, tmp_path: Path) -> Iterator[Workers]:
+        """Give workers on a new file."""
+        backend = SQLBackend(f"sqlite:///{tmp_path}/fleet.db", "test", 5.0)
+        yield Workers(backend, partial(_let_pass_in_sql, backend))
+        backend.close()
+
+
+class TestPostgreSQL(FleetContract):
+    """A real server."""
+
+    @pytest.fixture
+    def fleet(self, postgres_server: PostgresServer) -> Iterator[Workers]:
+        """Give workers on a new database."""
+        with postgres_server.database("fleet") as name:
+            backend = SQLBackend(postgres_server.url(name), "test", 5.0)
+            yield Workers(backend, partial(_let_pass_in_sql, backend))
+            backend.close()
+
+
+def _let_pass_in_sql(backend: SQLBackend, seconds: float) -> None:
+    """Make all circuits that a table keeps older."""
+    table = backend._table
+    with backend._engine.begin() as connection:
+        found = connection.execute(table.select().where(table.c.section == "test:records"))
+        for row in found.mappings().all():
+            value = json.dumps(_older(json.loads(row["value"]), seconds))
+            same = (table.c.section == row["section"]) & (table.c.name == row["name"])
+            connection.execute(table.update().where(same).values(value=value))
+
+
 def _let_pass(server: RedisServer, seconds: float) -> None:
     """Make all that a Redis keeps older, except for the signs of life."""
     key = "{test}:fleet:circuits"
     for name in server.tell("HKEYS", key):
         record = json.loads(server.tell("HGET", key, name))
-        record["since"] -= seconds
-        record["until"] -= seconds
-        shift = int(seconds)  # buckets of RULES are a second wide
-        record["buckets"] = {str(int(n) - shift): each for n, each in record["buckets"].items()}
-        record["failing"] = {worker: at - seconds for worker, at in record["failing"].items()}
-        record["trials"] = {
+        server.tell("HSET", key, name, json.dumps(_older(record, seconds)))
+
+
+def _older(record: dict[str, Any], seconds: float) -> dict[str, Any]:
+    shift = int(seconds)  # buckets of RULES are a second wide
+    return {
+        **record,
+        "since": record["since"] - seconds,
+        "until": record["until"] - seconds,
+        "buckets": {str(int(n) - shift): each for n, each in record["buckets"].items()},
+        "failing": {worker: at - seconds for worker, at in record["failing"].items()},
+        "trials": {
             place: [worker, ends - seconds, begun]
             for place, (worker, ends, begun) in record["trials"].items()
-        }
-        server.tell("HSET", key, name, json.dumps(record))
+        },
+    }
