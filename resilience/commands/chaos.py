@@ -10,8 +10,10 @@ from typing import Any
 import click
 from rich.text import Text
 
+from resilience.chaos.faults import Exhaustion
 from resilience.chaos.files import described
 from resilience.chaos.results import COMPLETED
+from resilience.chaos.settings import FAULTS
 from resilience.commands.orders import give
 from resilience.commands.running import app_at, asks_app, orders_app, unwell
 from resilience.commands.showing import COLOURS, as_json, cell, printed, table
@@ -23,6 +25,7 @@ ENDED_WITHIN = 30.0  # seconds after its time within which the result is there
 
 PLANS = ("name", "fault", "target", "asked_by", "approved_by")
 RUNNING = ("name", "fault", "target", "remaining", "calls", "injected")
+HITTING = {kind for kind in FAULTS if kind != Exhaustion.KIND}  # that one takes places, no calls
 RESULTS = ("started_at", "name", "status", "fault", "target", "injected", "calls", "seed")
 
 
@@ -54,7 +57,7 @@ def list_(url: str | None, token: str | None, as_json: bool) -> None:
 @chaos.command(
     epilog="\b\nExamples:\n  resilience chaos run experiments/outage.yaml --reason 'game day'\n"
     "  resilience chaos run 'bank gone' --reason 'approved by ada'\n\n\b\n"
-    "Leaves with 3 unless all of it is completed."
+    "Leaves with 3 unless all of it is completed, and has hit a call."
 )
 @click.argument("what", metavar="FILE|NAME")
 @orders_app
@@ -158,6 +161,9 @@ def _tell(results: list[dict[str, Any]], *, in_json: bool) -> None:
     bad = [each["name"] for each in results if each["status"] != COMPLETED]
     if bad:
         raise unwell(f"not completed: {', '.join(bad)}")
+    idle = [each["name"] for each in results if not each["injected"] and each["fault"] in HITTING]
+    if idle:
+        raise unwell(f"no call was hit, so nothing is shown by: {', '.join(idle)}")
 
 
 def _lines(result: Mapping[str, Any]) -> list[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable
 from importlib import import_module
@@ -12,7 +13,7 @@ import click
 from rich.text import Text
 
 from resilience.commands.loading import app_in
-from resilience.commands.running import app_at, asks_app, unwell
+from resilience.commands.running import COMMAND_LINE, app_at, asks_app, unwell
 from resilience.commands.showing import COLOURS, as_json, cell, printed
 from resilience.core.guard import bypassed, name_of
 from resilience.systems import System, system
@@ -39,10 +40,14 @@ def doctor(
     A running one knows its traffic as well: thresholds that it never reaches, and fallbacks that
     never ran.
     """
-    found = click.get_current_context().find_object(System)
+    context = click.get_current_context()
+    found = context.find_object(System)
+    if app is not None and url and context.get_parameter_source("url") is COMMAND_LINE:
+        raise click.UsageError("give an app that is imported here, or --url of one that runs")
     if app is not None:
         told = plain(_local(app, server_timeout))
     elif found is not None and not url:
+        note_bypassed(found, _views_here())
         told = plain(checkup(found, server_timeout=server_timeout))
     else:
         with app_at(url, token) as server:
@@ -57,6 +62,14 @@ def _local(place: str, server_timeout: float | None) -> list[Any]:
         found = _system_of(app)
         note_bypassed(found, views_of(app))
     return checkup(found, server_timeout=server_timeout)
+
+
+def _views_here() -> Iterable[tuple[str, Any]]:
+    """Return the path and the view of every route of the app that the command runs in."""
+    flask: Any = sys.modules.get("flask")
+    if flask is not None and flask.has_app_context():
+        return views_of(flask.current_app)
+    return _views_of_project()
 
 
 def _system_of(app: Any) -> System:
@@ -86,9 +99,13 @@ def views_of(app: Any) -> Iterable[tuple[str, Any]]:
         return found
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
         import_module("django").setup()
-        of_project: Iterable[tuple[str, Any]] = import_module("resilience_django.checks").views()
-        return of_project
+        return _views_of_project()
     return ()
+
+
+def _views_of_project() -> Iterable[tuple[str, Any]]:
+    found: Iterable[tuple[str, Any]] = import_module("resilience_django.checks").views()
+    return found
 
 
 def _tell(told: dict[str, Any], *, in_json: bool) -> None:

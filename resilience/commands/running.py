@@ -14,6 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 URL, TOKEN = "RESILIENCE_URL", "RESILIENCE_TOKEN"
 
+COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
 NOT_WELL = 3
 """What a command leaves with that did its work and found something that is not well."""
 
@@ -27,13 +29,26 @@ NOBODY = (
 def asks_app(command: F) -> F:
     """Add the options that say which app is asked, and `--json`."""
     options = (
-        click.option("--url", envvar=URL, help=f"Address of the app; or {URL}."),
-        click.option("--token", envvar=TOKEN, help=f"Bearer token; better given as {TOKEN}."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+        click.option("--url", envvar=URL, callback=_given, help=f"Address of the app; or {URL}."),
+        click.option(
+            "--token", envvar=TOKEN, callback=_given, help=f"Bearer token; better given as {TOKEN}."
+        ),
+        click.option(
+            "--json", "as_json", is_flag=True, callback=_given, help="Print JSON, for programs."
+        ),
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _given(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Return what was given to a command; else what its group was given, before the variable's."""
+    name, group = option.name or "", context.parent
+    for each in (context, group):
+        if each is not None and each.get_parameter_source(name) is COMMAND_LINE:
+            return value if each is context else each.params[name]
+    return value
 
 
 def orders_app(command: F) -> F:

@@ -52,6 +52,19 @@ def test_a_file_is_run_to_its_end(url: str, shop: Shop, calls: None, tmp_path: P
     assert told("chaos", "list")["results"][0]["seed"] == 7
 
 
+def test_what_hits_no_call_shows_nothing(url: str, shop: Shop, tmp_path: Path) -> None:
+    """Completed, and still 3: nothing was tried."""
+    file = tmp_path / "slow.toml"
+    file.write_text(SLOW.replace("duration = 1.0", "duration = 0.2"))
+
+    with shop.system:
+        result = run("chaos", "run", str(file), *WHY)
+
+    assert result.exit_code == 3, result.output
+    assert "0 of 0 calls hit" in result.stdout
+    assert "nothing is shown by: prices are slow" in result.stderr
+
+
 def test_what_is_halted_is_not_completed(url: str, shop: Shop, calls: None, tmp_path: Path) -> None:
     """The run that waits leaves with 3."""
     file = tmp_path / "slow.toml"

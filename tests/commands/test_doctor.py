@@ -10,6 +10,7 @@ import pytest
 
 from resilience import System
 from resilience.chaos.settings import ChaosSettings
+from resilience.commands.loading import app_in
 from resilience.testing import ManualClock
 from resilience.web import checkup as checks
 from resilience.web.checkup import Facts, checkup, facts_of
@@ -227,6 +228,27 @@ def test_a_guard_above_the_route_is_found(folder: Path, text: str, place: str) -
     assert result.exit_code == 3, result.output
     assert "error /pay (bypassed_guard)" in result.stdout
     assert "put @circuit and the like below the route's decorator" in result.stdout
+
+
+def test_a_guard_above_the_route_is_found_from_within_flask(folder: Path) -> None:
+    """`flask --app x resilience doctor`, before any request."""
+    (folder / "mis_built_here.py").write_text(FLASK)
+    app = app_in("mis_built_here:create_app()")
+
+    result = app.test_cli_runner().invoke(args=["resilience", "doctor"])
+
+    assert result.exit_code == 3, result.output
+    assert "error /pay (bypassed_guard)" in result.stdout
+
+
+def test_an_app_here_or_one_that_runs_is_examined(url: str, folder: Path) -> None:
+    """Not both at once; the variable for all commands is no such wish."""
+    (folder / "mis_built.py").write_text(FLASK)
+
+    both = run("doctor", "mis_built", "--url", url)
+
+    assert (both.exit_code, "imported here, or --url of one that runs" in both.stderr) == (2, True)
+    assert run("doctor", "mis_built").exit_code == 3
 
 
 def test_a_running_app_is_examined_by_its_own_worker(url: str, shop: Shop) -> None:

@@ -1,8 +1,10 @@
 """Orders to a running app, from the shell."""
 
+import json
+
 import pytest
 
-from tests.commands.conftest import Shop
+from tests.commands.conftest import TOKENS, Shop
 from tests.commands.running import run, told
 
 WHY = ("--reason", "a drill")
@@ -58,6 +60,15 @@ def test_features_are_switched(url: str, shop: Shop) -> None:
     assert enabled("offers")
     run("features", "rollout", "offers", "25", *WHY)
     assert told("features")["features"][0]["rollout"] == 25
+
+
+def test_a_group_passes_on_what_it_was_given(url: str, shop: Shop) -> None:
+    """The address, the token, `--json`; what a command is given itself comes first."""
+    group = ("features", "--url", url, "--json", "--token", TOKENS["bob"])
+    order = ("disable", "offers", *WHY)
+
+    assert json.loads(run(*group, *order).stdout)["actor"] == "bob"
+    assert json.loads(run(*group, *order, "--token", TOKENS["ada"]).stdout)["actor"] == "ada"
 
 
 def test_a_component_is_recovered(url: str, shop: Shop) -> None:

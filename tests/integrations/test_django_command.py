@@ -13,6 +13,7 @@ from tests.integrations.django_project import set_up
 set_up()
 
 from django.core.management import CommandError, call_command  # noqa: E402
+from django.urls import path as route  # noqa: E402
 
 from resilience import CheckResult, Feature, System  # noqa: E402
 from resilience.testing import ManualClock  # noqa: E402
@@ -85,6 +86,27 @@ def test_it_forces_and_releases(
     assert system.circuits["payments"].state == state
     assert said("release", "payments", "--reason", "over").startswith("circuit.release payments: ")
     assert system.circuits["payments"].state == "closed"
+
+
+def test_its_doctor_finds_a_view_that_bypasses_its_guard(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the project's routes; nothing has to be served for it."""
+    monkeypatch.delenv("RESILIENCE_URL", raising=False)
+
+    def view(request: Any) -> Any: ...
+
+    class Routes:
+        urlpatterns = (route("pay/", view),)
+
+    system.circuit("pay", slow_call_duration=1)(view)
+    out = StringIO()
+
+    with project(system, ROOT_URLCONF=Routes), pytest.raises(CommandError) as raised:
+        call_command("resilience", "doctor", stdout=out)
+
+    assert raised.value.returncode == 3
+    assert "error /pay/ (bypassed_guard)" in out.getvalue()
 
 
 def test_an_order_ends(server: str, system: System, clock: ManualClock) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -34,13 +36,16 @@ class Remote:
         token: what its `authorize` knows; "": none.
 
     Raises:
-        RemoteError: the address is none.
+        RemoteError: the address is none, or the token cannot be sent.
     """
 
     def __init__(self, url: str, token: str = "") -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        if not _is_address(url):
             raise RemoteError(f"{url!r} is no address: give such as https://shop.example")
+        if not (token.isascii() and token.isprintable()):
+            raise RemoteError(
+                "the token cannot be sent: it has a line's end, or a character that is not ASCII"
+            )
         self._url = url.rstrip("/")
         self._token = token
 
@@ -70,18 +75,30 @@ class Remote:
                 told: Any = json.loads(answer.read())
         except HTTPError as error:
             raise RemoteError(f"{self._url}: {_refusal(error)}") from None
-        except (URLError, OSError) as error:
-            raise RemoteError(f"{self._url} does not answer: {error}") from None
-        except ValueError:
+        except (URLError, OSError, HTTPException) as error:
+            raise RemoteError(f"{self._url} does not answer: {error or repr(error)}") from None
+        except (ValueError, RecursionError):
             raise RemoteError(f"{self._url}{path} answers, but not with JSON") from None
         if not isinstance(told, dict):
             raise RemoteError(f"{self._url}{path} answers, but not as expected")
         return told
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return False
+    sendable = url.isprintable() and " " not in url and parts.path.isascii()
+    whole = bool(parts.hostname) and not (parts.query or parts.fragment)
+    return parts.scheme in ("http", "https") and sendable and whole
+
+
 def _refusal(error: HTTPError) -> str:
     """Return why a server refused, in words that help."""
-    with error:
+    said = ""
+    with error, suppress(OSError, HTTPException):  # it may break off
         said = _detail(error.read(api.LARGEST))
     if said:
         return said
