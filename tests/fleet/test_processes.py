@@ -1,10 +1,15 @@
-"""Workers in processes of their own, a real Redis, and what may happen to either."""
+"""Workers in processes of their own, real stores, and what may happen to either."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fleet.members import Crew, Process, crew
+from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer, running_redis
 
 LONG: dict[str, Any] = {"reset_timeout": 60.0}
@@ -16,12 +21,25 @@ def break_it(workers: Crew) -> None:
     workers[1].ask("call", 5, ok=False)
 
 
-def test_all_workers_open_try_and_close_together(fresh_redis: RedisServer) -> None:
+@pytest.fixture(params=["redis", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the address of an empty store of each kind in turn."""
+    if request.param == "redis":
+        yield request.getfixturevalue("fresh_redis").url
+    elif request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/fleet.db"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        with server.database("fleet_of_processes") as name:
+            yield server.url(name)
+
+
+def test_all_workers_open_try_and_close_together(store: str) -> None:
     """With one event each, and fewer trials than four that know nothing of each other.
 
     How many exactly is tried on a manual clock: here a busy machine may let a place expire.
     """
-    with crew(fresh_redis.url, 4) as workers:
+    with crew(store, 4) as workers:
         workers.meet()
         break_it(workers)
         workers.agree("open")
@@ -37,9 +55,9 @@ def test_all_workers_open_try_and_close_together(fresh_redis: RedisServer) -> No
         assert max(workers.all("slowest_call")) < 1.0
 
 
-def test_a_worker_that_is_killed_holds_up_nobody(fresh_redis: RedisServer) -> None:
+def test_a_worker_that_is_killed_holds_up_nobody(store: str) -> None:
     """It holds the only place for a trial, with a trial under way."""
-    with crew(fresh_redis.url, 3, half_open_calls=1, success_threshold=1) as workers:
+    with crew(store, 3, half_open_calls=1, success_threshold=1) as workers:
         workers.meet()
         break_it(workers)
         workers.agree("open")
@@ -51,6 +69,51 @@ def test_a_worker_that_is_killed_holds_up_nobody(fresh_redis: RedisServer) -> No
         workers.until(lambda: sum(workers.all("call", 1)) > 0)
 
         workers.agree("closed")
+
+
+def test_eight_workers_find_a_new_file_at_once(tmp_path: Path) -> None:
+    """None is refused, and one is killed in the middle of it; the rest agree."""
+    url = f"sqlite:///{tmp_path}/fleet.db"
+    with crew(url, 8, **LONG) as workers:
+        workers.meet()
+        victim = workers.pop()
+        victim.kill()
+        workers.meet()
+        break_it(workers)
+        workers.agree("open")
+        assert max(workers.all("slowest_call")) < 1.0
+
+
+def test_a_file_that_is_removed_is_made_anew(tmp_path: Path) -> None:
+    """The workers tell it again what they know."""
+    path = tmp_path / "fleet.db"
+    with crew(f"sqlite:///{path}", 3, **LONG) as workers:
+        workers.meet()
+        break_it(workers)
+        workers.agree("open")
+        for each in tmp_path.iterdir():
+            each.unlink()
+
+        workers.until(path.exists)
+        workers.meet()
+        with crew(f"sqlite:///{path}", 1, **LONG) as late:
+            late.agree("open")
+        workers.agree("open")
+
+
+def test_a_file_that_somebody_holds_holds_up_no_call(tmp_path: Path) -> None:
+    """The store counts as gone meanwhile."""
+    path = tmp_path / "fleet.db"
+    with crew(f"sqlite:///{path}", 2, **LONG) as workers:
+        workers.meet()
+        with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            workers.until(lambda: not any(each["online"] for each in workers.all("fleet")))
+            assert workers.all("call", 500) == [500] * 2
+            assert max(workers.all("slowest_call")) < 1.0
+            holder.execute("ROLLBACK")
+
+        workers.until(lambda: all(each["online"] for each in workers.all("fleet")))
 
 
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
