@@ -10,6 +10,7 @@ FRAMEWORKS = ("flask", "django", "starlette", "fastapi")
 DISTRIBUTIONS = {"resilience-web", "blinker", "wrapt", "pip", "setuptools"}
 CARRIED = (
     "py.typed",
+    "pytest_plugin.py",
     "_examples/django_shop/settings.py",
     "_examples/flaky_upstream/__main__.py",
     "_examples/flask_shop/factory.py",
@@ -20,6 +21,10 @@ CARRIED = (
 
 loaded = [name for name in FRAMEWORKS if name in sys.modules]
 assert not loaded, f"import resilience loaded {loaded}"
+
+points = importlib.metadata.distribution("resilience-web").entry_points.select(group="pytest11")
+plugins = {(each.name, each.value) for each in points}
+assert plugins == {("resilience", "resilience.pytest_plugin")}, f"pytest finds {plugins}"
 
 installed = {found.metadata["Name"].lower() for found in importlib.metadata.distributions()}
 assert installed <= DISTRIBUTIONS, f"more than the core dependencies: {installed - DISTRIBUTIONS}"

@@ -6,10 +6,8 @@ modules: as an installed package it does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -190,6 +188,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     seed = config.getoption(SEED)
     if seed is None:
         return
+    import json
+    from pathlib import Path
+
     from resilience.testing.rehearsal import findings, lines
 
     told = findings(seed, terminalreporter.stats)

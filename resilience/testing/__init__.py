@@ -13,12 +13,12 @@ from resilience.events import Event
 from resilience.systems import System
 from resilience.systems import system as default_system
 from resilience.testing.clocks import ManualClock, StoppableClock, make_stoppable
-from resilience.testing.fleets import FakeFleet
 
 if TYPE_CHECKING:
     from resilience.testing.contracts.circuits import CircuitMachine, OperatedMachine
     from resilience.testing.contracts.fleets import FleetContract, Workers
     from resilience.testing.contracts.stores import StoreContract
+    from resilience.testing.fleets import FakeFleet
     from resilience.testing.injections import inject
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
 
 _MODULES = {
     "CircuitMachine": "contracts.circuits",
+    "FakeFleet": "fleets",
     "FleetContract": "contracts.fleets",
     "OperatedMachine": "contracts.circuits",
     "StoreContract": "contracts.stores",
@@ -50,12 +51,23 @@ _MODULES = {
 runs a model, Hypothesis."""
 
 
+_EXTRA = ("pytest", "hypothesis")
+
+
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise ModuleNotFoundError(
+            f"resilience.testing.{name} needs {error.name}: pip install 'resilience-web[testing]'",
+            name=error.name,
+        ) from error
 
 
 class force_open:  # noqa: N801 - it reads as what it does

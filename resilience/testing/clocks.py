@@ -118,7 +118,7 @@ def make_stoppable(system: System) -> StoppableClock:
     if is_made(system, "circuits"):
         raise RuntimeError(
             "the system's clock cannot be stopped any more: it had circuits before the pytest "
-            "plugin `resilience` was loaded; load it by `-p resilience.pytest_plugin` before yours"
+            "plugin `resilience` was loaded; load that first, by `-p resilience` (in addopts, too)"
         )
     made = StoppableClock()
     system.runtime.use_clock(made)

@@ -37,12 +37,14 @@ def suite(folder: Path, **files: str) -> Path:
     return folder
 
 
-def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def pytest_in(
+    folder: Path, *options: str, plugins: tuple[str, ...] = PLUGINS
+) -> subprocess.CompletedProcess[str]:
     """Run a suite."""
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     environ.pop("PYTEST_ADDOPTS", None)
     environ["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "2"
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGINS, *QUIET, "-p", "no:asyncio", *options],
+        [sys.executable, "-m", "pytest", *plugins, *QUIET, "-p", "no:asyncio", *options],
         cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
