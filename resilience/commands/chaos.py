@@ -15,7 +15,7 @@ from resilience.chaos.files import described
 from resilience.chaos.results import COMPLETED
 from resilience.chaos.settings import FAULTS
 from resilience.commands.orders import give
-from resilience.commands.running import app_at, asks_app, orders_app, unwell
+from resilience.commands.running import ASKED, app_at, asks_app, ordered, orders_app, unwell
 from resilience.commands.showing import COLOURS, as_json, cell, printed, table
 from resilience.errors import ConfigurationError
 from resilience.web.admin.remote import Remote, RemoteError
@@ -25,6 +25,7 @@ ENDED_WITHIN = 30.0  # seconds after its time within which the result is there
 
 PLANS = ("name", "fault", "target", "asked_by", "approved_by")
 RUNNING = ("name", "fault", "target", "remaining", "calls", "injected")
+NOTHING: dict[str, list[dict[str, Any]]] = {"plans": [], "running": [], "results": []}
 HITTING = {kind for kind in FAULTS if kind != Exhaustion.KIND}  # that one takes places, no calls
 RESULTS = ("started_at", "name", "status", "fault", "target", "injected", "calls", "seed")
 
@@ -73,9 +74,9 @@ def run(  # noqa: PLR0917 - click gives them by name
         named = _from_file(app, what, reason) if Path(what).is_file() else [what]
         results = []
         for name in named:
-            _begin(app, name, reason)
+            worker = _begin(app, name, reason)
             if not no_wait:
-                results.append(_awaited(app, name, quiet=as_json))
+                results.append(_awaited(app, name, worker, quiet=as_json))
     if no_wait:
         _json({"begun": named}) if as_json else click.echo(f"begun: {', '.join(named)}")
         return
@@ -102,7 +103,7 @@ def _json(told: Any) -> None:
 
 
 def _experiments(app: Remote) -> dict[str, list[dict[str, Any]]]:
-    return app.state().get("experiments") or {"plans": [], "running": [], "results": []}
+    return app.state().get("experiments") or NOTHING
 
 
 def _from_file(app: Remote, path: str, reason: str) -> list[str]:
@@ -115,24 +116,35 @@ def _from_file(app: Remote, path: str, reason: str) -> list[str]:
     return [each["name"] for each in found]
 
 
-def _begin(app: Remote, name: str, reason: str) -> None:
+def _begin(app: Remote, name: str, reason: str) -> str:
+    """Begin an experiment that was asked for; return the worker that runs it."""
     try:
-        app.order({"action": "chaos.run", "name": name, "reason": reason})
+        done = ordered(app, {"action": "chaos.run", "name": name, "reason": reason})
     except RemoteError as error:
-        plans = _experiments(app)["plans"]
-        if any(each["name"] == name and not each["approved_by"] for each in plans):
+        if error.status == 409 and _is_unapproved(app, name):
             raise click.ClickException(
                 f"{error}; they say `resilience chaos approve '{name}'`, and then it is "
                 f"`resilience chaos run '{name}'`"
             ) from None
         raise
+    return str(done["worker"])
 
 
-def _awaited(app: Remote, name: str, *, quiet: bool) -> dict[str, Any]:
-    """Return the result of a run that was just begun, telling meanwhile how far it is."""
+def _is_unapproved(app: Remote, name: str) -> bool:
+    """Tell whether an experiment waits for approval, in one of the workers that answer."""
+    seen = (each for _ in range(ASKED) for each in _experiments(app)["plans"])
+    return any(each["name"] == name and not each["approved_by"] for each in seen)
+
+
+def _awaited(app: Remote, name: str, worker: str, *, quiet: bool) -> dict[str, Any]:
+    """Return the result of a run that was just begun, telling meanwhile how far it is.
+
+    Others than its worker know nothing of it, but may have run it before.
+    """
     told, until = "", time.monotonic() + ENDED_WITHIN
     while True:
-        seen = _experiments(app)
+        state = app.state()
+        seen = (state["experiments"] if state["worker"] == worker else None) or NOTHING
         now = next((each for each in seen["running"] if each["name"] == name), None)
         if now is None:
             result = next((each for each in seen["results"] if each["name"] == name), None)
@@ -140,8 +152,8 @@ def _awaited(app: Remote, name: str, *, quiet: bool) -> dict[str, Any]:
                 return result
             if time.monotonic() > until:
                 raise click.ClickException(
-                    f"{name}: no result is seen; another worker may have it: "
-                    "look at `resilience chaos list`, or the journal"
+                    f"{name}: worker {worker} tells no result, or does not answer any more: "
+                    "look at `resilience report`"
                 )
         else:
             until = time.monotonic() + now["remaining"] + ENDED_WITHIN

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from resilience.commands.running import app_at, asks_app, orders_app
+from resilience.commands.running import app_at, asks_app, ordered, orders_app
 from resilience.commands.showing import as_json as print_json
 from resilience.commands.showing import cell
 from resilience.commands.state import list_features, list_recoveries
@@ -14,6 +14,7 @@ from resilience.commands.state import list_features, list_recoveries
 STATES = {"open": "force_open", "closed": "force_closed", "disabled": "disable", "shadow": "shadow"}
 LEVELS = ("normal", "reduced", "minimal", "emergency")
 RECOVER = "recover"
+ALONE = ("healer.", "chaos.")  # in a fleet, too, one worker does it
 
 lasting = click.option(
     "--for", "lasts", type=click.FloatRange(0, min_open=True),
@@ -25,19 +26,25 @@ def give(url: str | None, token: str | None, as_json: bool, **order: Any) -> Non
     """Send an order, and print what was done."""
     given = {"for" if name == "lasts" else name: order[name] for name in order}
     with app_at(url, token) as app:
-        done = app.order({name: value for name, value in given.items() if value is not None})
+        done = ordered(app, {name: given[name] for name in given if given[name] is not None})
     if as_json:
         print_json(done)
         return
     about = cell(done.get("name") or done.get("level") or "")
-    click.echo(f"{done['action']} {about}: done, by {cell(done['actor'])}{_confirmed(done)}")
+    click.echo(f"{done['action']} {about}: done, by {cell(done['actor'])}{_reached(done)}")
 
 
-def _confirmed(done: dict[str, Any]) -> str:
-    told = done.get("confirmed")
-    if not isinstance(told, dict):
+def _reached(done: dict[str, Any]) -> str:
+    """Return which workers have taken an order in, where the app has several."""
+    told, workers = done.get("confirmed"), done.get("workers", 1)
+    if isinstance(told, dict):
+        return f"; confirmed by {told.get('confirmed')} of {told.get('live')} workers"
+    if workers < 2:
         return ""
-    return f"; confirmed by {told.get('confirmed')} of {told.get('live')} workers"
+    said = f"; in worker {cell(done.get('worker'))}, one of {workers}"
+    if done["action"].startswith(ALONE):
+        return said
+    return f"{said}: the others know of it only by the setting fleet.url"
 
 
 @click.command(

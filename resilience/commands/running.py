@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 URL, TOKEN = "RESILIENCE_URL", "RESILIENCE_TOKEN"
 
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
+ASKED = 6
+"""How often each worker is asked on average until one is found: once in 400 times it is not."""
 
 NOT_WELL = 3
 """What a command leaves with that did its work and found something that is not well."""
@@ -70,6 +74,24 @@ def app_at(url: str | None, token: str | None) -> Iterator[Remote]:
         yield Remote(url, token or "")
     except RemoteError as error:
         raise click.ClickException(str(error)) from None
+
+
+def ordered(app: Remote, order: Mapping[str, Any]) -> dict[str, Any]:
+    """Order something; an experiment waits in one of the workers: ask until that one answers.
+
+    Raises:
+        RemoteError: it was refused, or nobody answered.
+    """
+    for asked in count(1):
+        try:
+            return app.order(order)
+        except RemoteError as error:
+            is_elsewhere = error.status == 404 and error.workers > 1
+            if not (is_elsewhere and order["action"].startswith("chaos.")):
+                raise
+            if asked >= ASKED * error.workers:
+                raise
+    raise AssertionError  # it counts on for ever
 
 
 def unwell(said: str) -> click.exceptions.Exit:

@@ -60,6 +60,11 @@ def workers() -> list[Worker]:
     ]
 
 
+def count() -> int:
+    """Return how many live workers our server has; 1 if nobody can tell."""
+    return max(1, len(workers())) if server() else 1
+
+
 def threads() -> int | None:
     """Return how many threads this process has."""
     return _entries("task")

@@ -110,7 +110,6 @@ def plain(found: Iterable[Finding]) -> dict[str, Any]:
 def facts_of(system: System, server_timeout: float | None = None) -> Facts:
     """Return what there is to look at."""
     chaos = system.chaos.settings if is_made(system, "chaos") else None
-    served = servers.workers() if servers.server() else []
     return Facts(
         guards=_whole(guard for _, guard in guarded_runs(system.runtime)),
         circuits=list(system.circuits),
@@ -119,7 +118,7 @@ def facts_of(system: System, server_timeout: float | None = None) -> Facts:
         server_timeout=_server_timeout(sys.argv, os.environ)
         if server_timeout is None
         else server_timeout,
-        workers=max(1, len(served)),
+        workers=servers.count(),
         shared=is_made(system, "fleet") and system.fleet.snapshot().address is not None,
         bypassed=list(system.bypassed.items()),
         chaos=chaos,

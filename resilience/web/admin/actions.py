@@ -13,6 +13,7 @@ from resilience.core.demand import is_made
 from resilience.core.names import did_you_mean
 from resilience.degradation.levels import as_level
 from resilience.errors import ChaosRefusedError, ConfigurationError
+from resilience.healing import servers
 from resilience.systems import System
 
 Order = Mapping[str, Any]
@@ -39,11 +40,13 @@ class Action:
         takes: the fields it takes besides `reason`, `{field: required}`.
         act: does it: `act(system, given, reason, actor)`.
         about: what it does, for people.
+        alone: whether it is a matter of the worker that takes it, in a fleet too.
     """
 
     takes: Mapping[str, bool]
     act: Callable[[System, Order, str, str], None]
     about: str
+    alone: bool = False
 
 
 def perform(system: System, order: Order, actor: str) -> dict[str, Any]:
@@ -178,12 +181,29 @@ def _plan(system: System, given: Order, _: str, actor: str) -> None:
 
 
 def _run(system: System, given: Order, _: str, actor: str) -> None:
+    _check_waits(system, given[NAME])
     plan = system.chaos.planned(given[NAME])
     system.chaos.start(plan.experiment, plan.asked_by)
 
 
 def _approve(system: System, given: Order, _: str, actor: str) -> None:
+    _check_waits(system, given[NAME])
     system.chaos.approve(given[NAME], actor)
+
+
+def _check_waits(system: System, name: str) -> None:
+    known = [each.experiment.name for each in system.chaos.plans()]
+    if name not in known:
+        said = f"no experiment {name!r} waits in this worker{did_you_mean(name, known)}"
+        workers = workers_of(system)
+        more = f"; another of the {workers} workers may have it: ask again" if workers > 1 else ""
+        raise UnknownTargetError(said + more)
+
+
+def workers_of(system: System) -> int:
+    """Return how many workers the app has, as far as this one knows."""
+    told = system.fleet.snapshot() if is_made(system, "fleet") else None
+    return servers.count() if told is None or told.address is None else max(1, told.workers)
 
 
 def _halt(system: System, _: Order, reason: str, actor: str) -> None:
@@ -214,10 +234,14 @@ ACTIONS: Mapping[str, Action] = {
     "feature.rollout": Action(
         {**_TIMED, PERCENT: True}, _on_feature("set_rollout"), "Give it to a share."
     ),
-    "healer.recover": Action(_NAMED, _heal, "Recover a component now, whatever limits say."),
-    "chaos.plan": Action({EXPERIMENT: True}, _plan, "Ask for an experiment."),
-    "chaos.approve": Action(_NAMED, _approve, "Let somebody else's experiment run once."),
-    "chaos.run": Action(_NAMED, _run, "Begin an experiment that was asked for."),
+    "healer.recover": Action(
+        _NAMED, _heal, "Recover a component now, whatever limits say.", alone=True
+    ),
+    "chaos.plan": Action({EXPERIMENT: True}, _plan, "Ask for an experiment.", alone=True),
+    "chaos.approve": Action(
+        _NAMED, _approve, "Let somebody else's experiment run once.", alone=True
+    ),
+    "chaos.run": Action(_NAMED, _run, "Begin an experiment that was asked for.", alone=True),
     "chaos.halt": Action({}, _halt, "Stop all experiments at once."),
     "feature.release": Action(_NAMED, _on_feature("release"), "End all orders on it."),
 }

@@ -12,10 +12,17 @@ from urllib.parse import parse_qs
 
 from resilience.core.demand import is_made
 from resilience.errors import ChaosRefusedError, ConfigurationError, StoreUnavailableError
+from resilience.events import Worker
 from resilience.systems import System
 from resilience.web import endpoints
 from resilience.web.admin.access import is_meant
-from resilience.web.admin.actions import NothingToDoError, UnknownTargetError, perform
+from resilience.web.admin.actions import ACTIONS as ORDERS
+from resilience.web.admin.actions import (
+    NothingToDoError,
+    UnknownTargetError,
+    perform,
+    workers_of,
+)
 from resilience.web.admin.board import board, event_of
 from resilience.web.admin.openapi import document
 from resilience.web.admin.page import ALONE, POLICY, Frame, fragment, page
@@ -153,10 +160,15 @@ def name_of(actor: object) -> str:
 
 
 def problem(
-    status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None
+    status: int,
+    title: str,
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Return an answer that says what is wrong (RFC 9457)."""
     said: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+    said.update(more or {})
     if detail:
         said["detail"] = detail
     return json_answer(status, "application/problem+json", said, headers)
@@ -222,11 +234,11 @@ def _act(system: System, request: Request, actor: str) -> Answer:
 
 def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
     try:
-        done = {**perform(system, order, actor), **_confirmed(system)}
+        done = {**perform(system, order, actor), **_reached(system, order)}
     except ConfigurationError as error:
         return problem(400, "Bad Request", str(error))
     except UnknownTargetError as error:
-        return problem(404, "Not Found", str(error))
+        return problem(404, "Not Found", str(error), more={"workers": workers_of(system)})
     except (ChaosRefusedError, NothingToDoError) as error:
         return problem(409, "Conflict", str(error))
     except StoreUnavailableError as error:
@@ -234,15 +246,17 @@ def _done(system: System, order: dict[str, Any], actor: str) -> Answer:
     return json_answer(200, "application/json", done)
 
 
-def _confirmed(system: System) -> dict[str, Any]:
-    """Return how many workers have taken an order in; nothing where there is no fleet.
+def _reached(system: System, order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which worker took an order, and who has confirmed it; or of how many it is one.
 
     Raises:
         StoreUnavailableError: it was done in this worker alone.
     """
-    if not is_made(system, "fleet") or system.fleet.snapshot().address is None:
-        return {}
-    return {"confirmed": asdict(system.fleet.confirm())}
+    worker = Worker.name()
+    is_shared = is_made(system, "fleet") and system.fleet.snapshot().address is not None
+    if is_shared and not ORDERS[order["action"]].alone:
+        return {"worker": worker, "confirmed": asdict(system.fleet.confirm())}
+    return {"worker": worker, "workers": workers_of(system)}
 
 
 def _moved(to: str) -> Answer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -18,7 +17,18 @@ PATIENCE = 10.0
 
 
 class RemoteError(RuntimeError):
-    """A server did not do as it was asked; says why, and what to give instead."""
+    """A server did not do as it was asked; says why, and what to give instead.
+
+    Args:
+        said: why.
+        status: what it answered, of HTTP; 0: nothing.
+        workers: of how many workers one has answered, as it told.
+    """
+
+    def __init__(self, said: str, status: int = 0, workers: int = 1) -> None:
+        super().__init__(said)
+        self.status = status
+        self.workers = workers
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -74,7 +84,7 @@ class Remote:
             with build_opener(_NoRedirects).open(asked, timeout=PATIENCE) as answer:
                 told: Any = json.loads(answer.read())
         except HTTPError as error:
-            raise RemoteError(f"{self._url}: {_refusal(error)}") from None
+            raise self._refusal(error) from None
         except (URLError, OSError, HTTPException) as error:
             raise RemoteError(f"{self._url} does not answer: {error or repr(error)}") from None
         except (ValueError, RecursionError):
@@ -82,6 +92,13 @@ class Remote:
         if not isinstance(told, dict):
             raise RemoteError(f"{self._url}{path} answers, but not as expected")
         return told
+
+    def _refusal(self, error: HTTPError) -> RemoteError:
+        told = _told(error)
+        said = str(told.get("detail", "")) or _meaning(error)
+        workers = told.get("workers")
+        known = workers if isinstance(workers, int) else 1
+        return RemoteError(f"{self._url}: {said}", error.code, known)
 
 
 def _is_address(url: str) -> bool:
@@ -95,13 +112,18 @@ def _is_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and sendable and whole
 
 
-def _refusal(error: HTTPError) -> str:
-    """Return why a server refused, in words that help."""
-    said = ""
-    with error, suppress(OSError, HTTPException):  # it may break off
-        said = _detail(error.read(api.LARGEST))
-    if said:
-        return said
+def _told(error: HTTPError) -> dict[str, Any]:
+    """Return the problem that a server tells; {} where it tells none."""
+    try:
+        with error:
+            told: Any = json.loads(error.read(api.LARGEST))
+    except (ValueError, RecursionError, OSError, HTTPException):  # it may break off
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _meaning(error: HTTPError) -> str:
+    """Return why a server refused that does not say it itself, in words that help."""
     if error.code == 404:
         return (
             "there is no admin API for this token: the app has to be given an `authorize` that "
@@ -110,11 +132,3 @@ def _refusal(error: HTTPError) -> str:
     if 300 <= error.code < 400:
         return f"it redirects to {error.headers.get('Location')}: give that address"
     return f"it answers {error.code} {error.reason}"
-
-
-def _detail(body: bytes) -> str:
-    try:
-        told = json.loads(body)
-    except ValueError:
-        return ""
-    return str(told.get("detail", "")) if isinstance(told, dict) else ""
