@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol  # as plugins that run tests again do
 
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import Error, Fault, Outage
@@ -18,11 +19,13 @@ from resilience.chaos.targets import Aim
 from resilience.core.guard import Guard, guarded_runs
 from resilience.errors import ChaosRefusedError
 from resilience.systems import system
+from resilience.testing import reset
 
 FAULTS: tuple[Fault, ...] = (Outage(), Error(TimeoutError))
 """What goes wrong: nobody answers, or too late. Neither takes time."""
 
-HELD, FELL = "held", "fell"
+HELD, FELL, WRONG = "held", "fell", "wrong"
+"""How a test stood its faults; wrong: it fails without them, too."""
 
 _ATTRIBUTE = "resilience_chaos"
 
@@ -31,8 +34,9 @@ class Rehearsal:
     """Lets a share of the guarded functions fail in each test.
 
     Which ones is a matter of the seed, the test and the function alone: not of the order of tests,
-    nor of the process that runs them. A test that fails then is no failure of the suite; it is told
-    as one that has no fallback.
+    nor of the process that runs them. A test that fails then runs once more without faults, on
+    fresh fixtures. If it passes, that is no failure of the suite: it is told as one that has no
+    fallback. If it fails again, it is one.
 
     Args:
         seed: of the choice.
@@ -42,10 +46,37 @@ class Rehearsal:
     def __init__(self, seed: int, share: float) -> None:
         self._seed, self._share = seed, share
         self._met: dict[str, list[dict[str, Any]]] = {}
+        self._calm = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run a test, and if it fell under faults, once more without them."""
+        where = {"nodeid": item.nodeid, "location": item.location}
+        item.ihook.pytest_runtest_logstart(**where)
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        told = next((_told(each) for each in reports if _fell(each)), None)
+        if told is not None:
+            again = self._again(item, nextitem)
+            if any(each.failed for each in again):
+                reports = [_wrong(each, told) for each in again]
+        for each in reports:
+            item.ihook.pytest_runtest_logreport(report=each)
+        item.ihook.pytest_runtest_logfinish(**where)
+        return True
+
+    def _again(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+        reset()  # what the faults have opened
+        self._calm = True
+        try:
+            return runtestprotocol(item, log=False, nextitem=nextitem)
+        finally:
+            self._calm = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[Any]:
         """Put the faults in while the test runs."""
+        if self._calm:
+            return (yield)
         put = list(self._put_in(item.nodeid))
         try:
             return (yield)
@@ -92,6 +123,22 @@ class Rehearsal:
             yield insertion, guard, injection
 
 
+def _told(report: pytest.TestReport) -> dict[str, Any]:
+    told: dict[str, Any] = getattr(report, _ATTRIBUTE, {})
+    return told
+
+
+def _fell(report: pytest.TestReport) -> bool:
+    return _told(report).get("result") == FELL
+
+
+def _wrong(report: pytest.TestReport, told: dict[str, Any]) -> pytest.TestReport:
+    """Return the report of a run without faults; the failed one says what came of those."""
+    if report.failed:
+        setattr(report, _ATTRIBUTE, {**told, "result": WRONG})
+    return report
+
+
 def _met(guard: Guard, injection: Injection) -> dict[str, Any]:
     return {
         "function": guard.name,
@@ -112,6 +159,7 @@ def findings(seed: int, stats: Mapping[str, Iterable[Any]]) -> dict[str, Any]:
         "met": len(told),
         HELD: sum(1 for each in told if each["result"] == HELD),
         FELL: sorted((each for each in told if each["result"] == FELL), key=lambda e: e["test"]),
+        WRONG: sorted({each["test"] for each in told if each["result"] == WRONG}),
     }
 
 
@@ -119,7 +167,7 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
     """Yield what people read of it."""
     yield (
         f"{told['tests']} tests, {told['met']} of them met faults: {told[HELD]} held, "
-        f"{len(told[FELL])} fell"
+        f"{len(told[FELL])} fell, {len(told[WRONG])} fail without them, too"
     )
     for each in told[FELL]:
         yield f"{each['test']}: {each['error']}"

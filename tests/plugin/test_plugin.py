@@ -222,6 +222,68 @@ def test_a_suite_under_faults_says_what_has_no_fallback(tmp_path: Path) -> None:
     assert "has no fallback" in done.stdout
 
 
+AGAIN = """
+    import unittest
+    import pytest
+    from shop import pay, prices
+
+    @pytest.fixture(scope="module")
+    def shop():
+        return []
+
+    @pytest.fixture
+    def basket(shop):
+        shop.append("a basket")
+        yield []
+        shop.pop()
+
+    def test_it_is_wrong_itself(basket):
+        assert prices() == ["seven"]
+
+    def test_fixtures_are_fresh(basket, shop, tmp_path):
+        basket.append("tea")
+        (tmp_path / "order").touch(exist_ok=False)
+        assert (basket, shop) == (["tea"], ["a basket"])
+        assert pay() == "paid"
+
+    def test_circuits_are_closed_again():
+        for _ in range(2):
+            with pytest.raises(OSError):
+                pay()
+        pay()
+
+    class TestOld(unittest.TestCase):
+        def setUp(self):
+            self.basket = []
+
+        def test_it(self):
+            self.basket.append("tea")
+            assert self.basket == ["tea"]
+            pay()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "spread"])
+def test_a_test_that_fell_runs_again_without_faults(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """On fresh fixtures, with closed circuits: what fails then, too, is a failure of the suite."""
+    folder, report = suite(tmp_path, test_shop=AGAIN), tmp_path / "report.json"
+    chaos = ("--resilience-chaos=7", "--resilience-chaos-share=1")
+
+    done = pytest_in(folder, *chaos, f"--resilience-chaos-report={report}", *options)
+
+    told = json.loads(report.read_text())
+    wrong = "test_shop.py::test_circuits_are_closed_again", "test_shop.py::test_it_is_wrong_itself"
+    assert (done.returncode, tuple(told["wrong"])) == (1, wrong), done.stdout
+    assert [each["test"] for each in told["fell"]] == [
+        "test_shop.py::TestOld::test_it", "test_shop.py::test_fixtures_are_fresh",
+    ]  # fmt: skip
+    assert "assert [3, 5] == ['seven']" in done.stdout
+    assert "DID NOT RAISE" in done.stdout  # it asks for trouble, and there is none any more
+    assert "4 tests, 4 of them met faults: 0 held, 2 fell, 2 fail without them, too" in done.stdout
+
+
 def test_the_same_seed_gives_the_same_faults(tmp_path: Path) -> None:
     """In any order, and in two processes; another one gives others."""
     folder = suite(tmp_path, test_shop=SHOP_TESTS)
