@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from resilience.errors import ConfigurationError, StoreUnavailableError
 from resilience.fleet.base import FOR_EVER, KEPT, SILENCE, Letter, Reply
+from resilience.fleet.clients import Address
 from resilience.fleet.verdicts import GRANT
 from resilience.fleet.wire import read, written
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.commands.core import Script
 
 LISTENED = 1.0  # seconds after which the listener looks whether it is still wanted
 _KEYS = (
@@ -40,50 +42,35 @@ class RedisBackend:
     """
 
     def __init__(self, url: str, prefix: str, timeout: float) -> None:
-        self.address = _shown(url)
-        self._url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+        self._address = Address(url)
+        self.address = self._address.shown
         self._timeout = timeout
         self._keys = [f"{{{prefix}}}:fleet:{each}" for each in _KEYS]
         self._channel = f"{{{prefix}}}:fleet:news"
         self._worker = ""
         self._listener: _Listener | None = None
-        self._client = self._connected()
-        self._load()
+        self._client: Redis | None = None
+        _check(url)
 
-    def _connected(self) -> Redis:
-        try:
-            from redis import Redis
-            from redis.backoff import NoBackoff
-            from redis.retry import Retry
-        except ImportError:
-            raise ConfigurationError(
-                "fleet: url needs redis-py: pip install resilience-web[redis]"
-            ) from None
-        try:
-            return Redis.from_url(
-                self._url,
-                socket_timeout=self._timeout,
-                socket_connect_timeout=self._timeout,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError as error:
-            raise ConfigurationError(f"fleet: url {self.address}: {error}") from None
-
-    def _load(self) -> None:
-        text = files("resilience.fleet").joinpath("exchange.lua").read_text(encoding="utf-8")
-        self._script = self._client.register_script(text)
+    def _script(self) -> Script:
+        """Return the script on a connection, made when it is first wanted."""
+        if self._client is None:
+            self._client = self._address.connected(self._timeout)
+            text = files("resilience.fleet").joinpath("exchange.lua").read_text(encoding="utf-8")
+            self._loaded = self._client.register_script(text)
+        return self._loaded
 
     def exchange(self, letter: Letter) -> Reply:
         """Run the script on the letter; one command, two where Redis does not know it yet."""
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisClusterException, RedisError
 
         self._worker = letter.worker
         arguments: list[str | int | float] = [
             written(letter), os.urandom(6).hex(), SILENCE, KEPT, GRANT, self._channel, FOR_EVER,
         ]  # fmt: skip
         try:
-            return read(self._script(keys=self._keys, args=arguments))
-        except RedisError as error:
+            return read(self._script()(keys=self._keys, args=arguments))
+        except (RedisError, RedisClusterException, OSError) as error:
             raise self._explained(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailableError(f"{self.address} answers nonsense: {error!r}") from error
@@ -103,7 +90,9 @@ class RedisBackend:
 
     def listen(self, hint: Callable[[], None]) -> None:
         """Hint whenever another worker's exchange changed something."""
-        self._listener = _Listener(self._connected(), self._channel, self._is_other, hint)
+        self._listener = _Listener(
+            partial(self._address.connected, self._timeout), self._channel, self._is_other, hint
+        )
         self._listener.start()
 
     def _is_other(self, worker: str) -> bool:
@@ -112,8 +101,7 @@ class RedisBackend:
     def after_fork(self) -> None:
         """Connect anew with the next exchange; redis-py's pool leaves the parent's to it."""
         self._listener = None
-        self._client = self._connected()
-        self._load()
+        self._client = None
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -121,14 +109,15 @@ class RedisBackend:
             self._listener.wanted = False
             self._listener = None
         with suppress(Exception):
-            self._client.close()
+            if self._client is not None:
+                self._client.close()
 
 
 class _Listener:
     """A thread that waits for hints, as nothing else can wait for them; without it they are missed.
 
     Args:
-        client: a connection of its own.
+        connected: returns a connection of its own.
         channel: where they are published.
         concerns: tells whether the hint of a worker is of use.
         hint: called for those that are.
@@ -136,12 +125,12 @@ class _Listener:
 
     def __init__(
         self,
-        client: Redis,
+        connected: Callable[[], Redis],
         channel: str,
         concerns: Callable[[str], bool],
         hint: Callable[[], None],
     ) -> None:
-        self._client, self._channel = client, channel
+        self._connected, self._channel = connected, channel
         self._concerns, self._hint = concerns, hint
         self.wanted = True
         self._pause = threading.Event()
@@ -156,11 +145,10 @@ class _Listener:
             with suppress(Exception):  # the exchange finds out, and says, what is wrong
                 self._hear_all()
             self._pause.wait(LISTENED if self.wanted else 0)
-        self._client.close()
 
     def _hear_all(self) -> None:
-        client: Any = self._client  # redis-py leaves this method without types
-        with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        client: Any = self._connected()  # redis-py leaves this method without types
+        with closing(client), client.pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(self._channel)
             self._hint()  # something may have changed before
             while self.wanted:
@@ -169,7 +157,7 @@ class _Listener:
                     self._hint()
 
 
-def _shown(url: str) -> str:
-    """Return a URL without user and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+def _check(url: str) -> None:
+    """Refuse what redis-py is not there for, or does not take, before anything is connected."""
+    if "+cluster" not in url.partition("://")[0]:
+        Address(url).connected(1.0).close()

@@ -20,7 +20,8 @@ def _address(setting: str, value: Any) -> str:
         scheme = given.partition("://")[0][:40]
         raise ConfigurationError(
             f"{setting} begins with {scheme!r}; it must be one of redis://, rediss:// (TLS), "
-            f"unix://, valkey://, valkeys://, sqlite:/// or postgresql://"
+            f"redis+sentinel://, redis+cluster://, unix://, valkey://, valkeys://, sqlite:/// or "
+            f"postgresql://"
         )
     return given
 
