@@ -11,10 +11,10 @@ BENCH := .venv-bench/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test oldest check lint types layers wheel bench system clean
+.PHONY: help venv demo test oldest check lint types layers wheel bench bench-fleet system clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 venv: .venv/.dev ## .venv with the package, editable, and all that tests and checks need
 
@@ -45,6 +45,9 @@ wheel: .venv/.dev
 
 bench: .venv-bench/.bench ## what a call costs beside the peers; ARGS passes options
 	@$(BENCH)/python -m benchmarks $(ARGS)
+
+bench-fleet: .venv-bench/.bench ## workers that agree through Redis, beside the peers; ARGS passes options
+	@$(BENCH)/python -m benchmarks.fleet $(ARGS)
 
 clean: ## remove all that these targets made here
 	rm -rf .venv .venv-bench .venv-oldest build dist .coverage .coverage.* htmlcov

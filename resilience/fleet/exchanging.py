@@ -159,11 +159,13 @@ class Exchanging:
             if verdict.name in members:
                 members[verdict.name].follow(verdict, reports.get(verdict.name))
                 self._warn_if_differs(verdict)
+        # News that came after this letter, while the store was gone, has asked for no other.
+        overheard = self._online is False and bool(self._stirred)
         self._regain()
         self._board.take(reply.orders)
         waits = [member.wants_exchange_in() for member in everybody]
         # Orders are confirmed by the next letter.
-        at_once = reply.behind or reply.orders
+        at_once = overheard or reply.behind or reply.orders
         self._be_due(0.0 if at_once else min(waits, default=inf))
 
     def _be_due(self, wait: float) -> None:

@@ -1,12 +1,19 @@
 """A worker as a process of its own: told what to do on its standard input, a line each.
 
-`python member.py URL PREFIX [SETTINGS]` answers each line with a line of JSON.
+`python member.py URL PREFIX [SETTINGS]` answers each line with a line of JSON. With
+`CLOCK_AHEAD` in the environment its wall clock is wrong by so many seconds, from before anything
+is imported.
 """
 
 import json
+import os
 import sys
 import time
 from typing import Any
+
+if "CLOCK_AHEAD" in os.environ:
+    right, ahead = time.time, float(os.environ["CLOCK_AHEAD"])
+    time.time = lambda: right() + ahead
 
 from resilience import CircuitOpenError, Event, System
 from resilience.circuits.states import Trial
@@ -80,6 +87,19 @@ class Member:
         except CircuitOpenError:
             return False
         return True
+
+    def claim(self, name: str) -> int:
+        """Return the token of a lease that only one may hold, or 0: another has it."""
+        lease = self.system.fleet.claim(name)
+        return 0 if lease is None else lease.token
+
+    def wall_clock(self) -> float:
+        """Return its time of day."""
+        return time.time()
+
+    def retry_after(self) -> float:
+        """Return the seconds for which the circuit says that it stays open."""
+        return self.system.circuits.get("it", **self.circuit).snapshot().retry_after or 0.0
 
     def state(self, name: str = "it") -> str:
         """Return what a circuit does with calls."""

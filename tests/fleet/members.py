@@ -21,16 +21,20 @@ class Process:
         url: of the store.
         circuit: settings of its circuits.
         prefix: of the store's keys.
+        ahead: seconds by which its wall clock is wrong.
     """
 
-    def __init__(self, url: str, prefix: str, circuit: dict[str, Any]) -> None:
+    def __init__(
+        self, url: str, prefix: str, circuit: dict[str, Any], ahead: float | None = None
+    ) -> None:
+        wrong = {} if ahead is None else {"CLOCK_AHEAD": str(ahead)}
         program = str(Path(__file__).with_name("member.py"))
         self.process = subprocess.Popen(
             [sys.executable, program, url, prefix, json.dumps(circuit)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **wrong},
         )
 
     def send(self, verb: str, *args: Any, **kwargs: Any) -> None:
@@ -83,16 +87,19 @@ class Crew(list[Process]):
         """Wait until the circuit "it" of all is in a state."""
         self.until(lambda: set(self.all("state")) == {state})
 
-    def meet(self) -> None:
-        """Wait until each knows of all the others."""
-        self.until(lambda: all(each["workers"] == len(self) for each in self.all("fleet")))
+    def meet(self, size: int | None = None) -> None:
+        """Wait until each knows of all the others, or of `size` workers in all."""
+        known = len(self) if size is None else size
+        self.until(lambda: all(each["workers"] == known for each in self.all("fleet")))
 
 
 @contextmanager
-def crew(url: str, size: int, prefix: str = "test", **circuit: Any) -> Iterator[Crew]:
+def crew(
+    url: str, size: int, prefix: str = "test", ahead: float | None = None, **circuit: Any
+) -> Iterator[Crew]:
     """Give workers that run."""
     settings = {"failure_threshold": 5, "window": 10.0, "reset_timeout": 1.0, **circuit}
-    workers = Crew(Process(url, prefix, settings) for _ in range(size))
+    workers = Crew(Process(url, prefix, settings, ahead) for _ in range(size))
     try:
         assert set(workers.all("start")) == {""}
         workers.all("state")

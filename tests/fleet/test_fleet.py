@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 
 from resilience import CircuitOpenError, ConfigurationError, Event, System
+from resilience.fleet.base import Letter, Reply
 from resilience.testing import FakeFleet, ManualClock, record_events
 from tests.fleet.conftest import Shop, Worker, fail
 
@@ -282,10 +283,36 @@ def test_without_a_store_nothing_changes(system: System, events: list[Event]) ->
     assert (seen.address, seen.online, seen.workers) == (None, False, 1)
 
 
-@pytest.mark.parametrize("url", ["http://x", "redis", "postgresql://u:secret@h/db"])
+@pytest.mark.parametrize("url", ["http://x", "redis", "mysql://u:secret@h/db"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     """By name, and without its password."""
     with pytest.raises(ConfigurationError, match="fleet: url begins with") as caught:
         System({"fleet": {"url": url}})
 
     assert "secret" not in str(caught.value)
+
+
+def test_news_that_comes_while_the_store_is_tried_again_is_told_at_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came after the letter was written, and does not wait for the usual one."""
+    shop.store.down = True
+    shop.go_on(1.1)
+    shop.store.down = False
+    answer = shop.store.exchange
+
+    def while_it_fails(letter: Letter) -> Reply:
+        shop[0].fails(5)
+        return answer(letter)
+
+    shop[1].fails(5)
+    shop[1].system.fleet.exchange()
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.store, "exchange", while_it_fails)
+        shop.clock.advance(0.2)
+        shop[0].system.tick()
+    shop.clock.advance(0.03)
+    shop[0].system.tick()
+    shop[2].system.fleet.exchange()
+
+    assert shop[2].circuit.state == "open"

@@ -60,6 +60,11 @@ class AppServer(Server):
         children = [pid for pid in _pids() if runs(pid) and _parent(pid) == self.pid]
         return [pid for pid in children if b"resource_tracker" not in _command(pid)]
 
+    def reload(self) -> None:
+        """Ask gunicorn for new workers in place of all (SIGHUP)."""
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGHUP)
+
     def end_worker(self, pid: int) -> None:
         """Ask one of its workers to end, as `kill` does."""
         os.kill(pid, signal.SIGTERM)

@@ -1,6 +1,7 @@
 """An address that leads to a server, and later to another: what a failover looks like to clients.
 
-Connections that are there stay where they lead; new ones go to the new target.
+Connections that are there stay where they lead; new ones go to the new target. It can also lead
+nowhere: what a network looks like to those that are cut off.
 """
 
 import selectors
@@ -27,12 +28,25 @@ class Forwarder:
         self._selector.register(self._listening, selectors.EVENT_READ)
         self._ends: dict[socket.socket, socket.socket] = {}  # each end of a connection, both ways
         self._stop = threading.Event()
+        self._cut = self._silent = False
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
 
     def lead_to(self, target: int) -> None:
         """Lead new connections elsewhere."""
         self._target = target
+
+    def cut(self) -> None:
+        """Reset all connections from now on, as a firewall does that rejects."""
+        self._cut = True
+
+    def fall_silent(self) -> None:
+        """Forward nothing from now on: connections stay, and no answer comes."""
+        self._silent = True
+
+    def mend(self) -> None:
+        """Forward again."""
+        self._cut = self._silent = False
 
     def close(self) -> None:
         """End it, and all connections."""
@@ -45,6 +59,12 @@ class Forwarder:
 
     def _work(self) -> None:
         while not self._stop.is_set():
+            if self._cut:
+                for end in list(self._ends):
+                    self._drop(end)
+            if self._silent:
+                self._stop.wait(0.02)
+                continue
             for key, _ in self._selector.select(0.02):
                 if key.fileobj is self._listening:
                     self._accept()
@@ -54,6 +74,9 @@ class Forwarder:
 
     def _accept(self) -> None:
         near, _ = self._listening.accept()
+        if self._cut:
+            near.close()
+            return
         try:
             far = socket.create_connection((LOOPBACK, self._target))
         except OSError:
@@ -75,6 +98,8 @@ class Forwarder:
         self._drop(end)
 
     def _drop(self, end: socket.socket) -> None:
+        if end not in self._ends:
+            return
         for each in (end, self._ends[end]):
             del self._ends[each]
             self._selector.unregister(each)
