@@ -15,11 +15,12 @@ local me = letter.worker
 redis.call('ZADD', workers, now, me)
 if letter.leaving then redis.call('ZREM', workers, me) end
 redis.call('ZREMRANGEBYSCORE', workers, '-inf', now - SILENCE)
-local live, alive = {}, 0
-for _, name in ipairs(redis.call('ZRANGE', workers, 0, -1)) do
-  live[name] = true
-  alive = alive + 1
-end
+local alive = redis.call('ZCARD', workers)
+-- asked one by one: a fleet may have thousands of workers, and a letter is about few
+local live = setmetatable({}, {__index = function(known, name)
+  known[name] = redis.call('ZSCORE', workers, name) and true or false
+  return known[name]
+end})
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', reported, '-inf', now - KEPT, 'LIMIT', 0, 100)) do
   redis.call('HDEL', circuits, name)
   redis.call('ZREM', moved, name)
