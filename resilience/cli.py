@@ -31,14 +31,14 @@ def root() -> None:
 @cache
 def assembled() -> click.Group:
     """Return the root with all commands."""
-    from resilience.commands import chaos, completion, doctor, explain, orders, state
+    from resilience.commands import chaos, completion, doctor, explain, orders, state, watch
     from resilience.commands.journal import journal
     from resilience.commands.report import report
     from resilience.commands.tune import tune
     from resilience.demo.command import demo
 
     for command in (
-        state.status, state.watch, state.circuits, state.health, state.events,
+        state.status, watch.watch, state.circuits, state.health, state.events,
         orders.force, orders.release, orders.reset, orders.level, orders.features, orders.kill,
         orders.heal, chaos.chaos, journal, report, tune, explain.explain, doctor.doctor,
         demo, completion.completion,

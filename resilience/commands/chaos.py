@@ -27,7 +27,7 @@ PLANS = ("name", "fault", "target", "asked_by", "approved_by")
 RUNNING = ("name", "fault", "target", "remaining", "calls", "injected")
 NOTHING: dict[str, list[dict[str, Any]]] = {"plans": [], "running": [], "results": []}
 HITTING = {kind for kind in FAULTS if kind != Exhaustion.KIND}  # that one takes places, no calls
-RESULTS = ("started_at", "name", "status", "fault", "target", "injected", "calls", "seed")
+RESULTS = ("name", "status", "target", "injected", "calls", "started_at")
 
 
 @click.group(

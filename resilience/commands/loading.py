@@ -21,7 +21,7 @@ def loaded(place: str) -> Any:
     Raises:
         click.ClickException: there is no such thing; says near names.
     """
-    module, colon, path = place.partition(":")
+    module, colon, path = place.rpartition(":")
     if not colon or not module or not path:
         raise click.ClickException(f"{place!r}: give module:function, such as shop.calls:pay")
     found: Any = module_of(module)
@@ -40,10 +40,10 @@ def module_of(name: str) -> Any:
         click.ClickException: it cannot be imported; says why.
     """
     here = str(Path.cwd())
+    if name.endswith(".py"):
+        here, name = _of_file(Path(name))
     if here not in sys.path:
         sys.path.insert(0, here)
-    if name.endswith(".py"):
-        name = name.removesuffix(".py").replace("/", ".").strip(".")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -52,6 +52,22 @@ def module_of(name: str) -> Any:
         raise click.ClickException(f"{name} cannot be imported: {error}") from None
     except Exception as error:
         raise click.ClickException(f"{name} cannot be imported: {error!r}") from error
+
+
+def _of_file(file: Path) -> tuple[str, str]:
+    """Return the folder that a file's module is imported from, and the module's name.
+
+    Below the current directory it is that one; elsewhere the first that is no package.
+    """
+    whole, here = Path.cwd() / file, Path.cwd()
+    if not whole.is_file():
+        raise click.ClickException(f"no file {str(file)!r}, seen from {here}")
+    whole = whole.resolve()
+    folder = here.resolve() if whole.is_relative_to(here.resolve()) else whole.parent
+    while folder != here.resolve() and (folder / "__init__.py").is_file():
+        folder = folder.parent
+    parts = whole.relative_to(folder).with_suffix("").parts
+    return str(folder), ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def app_in(place: str) -> Any:

@@ -1,15 +1,11 @@
-"""`resilience status`, `watch`, `circuits`, `health`, `events`: what a running app is at."""
+"""`resilience status`, `circuits`, `health`, `events`: what a running app is at."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import click
-from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
 from resilience.commands.running import app_at, asks_app, unwell
@@ -23,9 +19,7 @@ COMPONENTS = ("name", "status", "score", "trend", "criticality")
 FEATURES = ("name", "enabled", "capability", "rollout", "reason")
 EVENTS = ("at", "type", "component", "worker")
 RECOVERIES = ("at", "component", "result", "strategy", "failures")
-SHOWN = 10
-
-_WATCHED = "Ctrl-C ends it. Numbers are those of the worker that answers."
+STATUS = ("at", "since", "health", "level", "circuits", "features", "experiments", "fleet")
 
 
 @click.command(
@@ -37,36 +31,11 @@ def status(url: str | None, token: str | None, as_json: bool) -> None:
     """Show how an app is: its health, its level, and what is not as it should be."""
     told = _state(url, token)
     if as_json:
-        _json({"worker": told["worker"], **{key: told[key] for key in _STATUS if key in told}})
+        _json({"worker": told["worker"], **{key: told[key] for key in STATUS if key in told}})
     else:
         printed(*_parts(told))
     if told["health"]["status"] == "fail":
         raise unwell("health is failing")
-
-
-_STATUS = ("at", "since", "health", "level", "circuits", "features", "experiments", "fleet")
-
-
-@click.command(
-    epilog="\b\nExamples:\n  resilience watch\n  resilience watch --interval 1 | tee incident.log\n"
-)
-@asks_app
-@click.option(
-    "--interval", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds."
-)
-@click.option("--times", type=click.IntRange(1), help="Look so often, then end.")
-def watch(
-    url: str | None, token: str | None, as_json: bool, interval: float, times: int | None
-) -> None:
-    """Show how an app is, again and again; a line for each look where there is no terminal."""
-    console = Console(highlight=False)
-    try:
-        if as_json or not console.is_terminal:
-            _watch_lines(url, token, as_json, interval, times)
-        else:
-            _watch_live(console, url, token, interval, times)
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(0) from None
 
 
 @click.command(
@@ -86,7 +55,7 @@ def circuits(name: str | None, url: str | None, token: str | None, as_json: bool
         _json(one)
     else:
         rows = [{"what": key.replace("_", " "), "is": one[key]} for key in one if key != "seconds"]
-        printed(_head(told), table(("what", "is"), rows))
+        printed(head_of(told), table(("what", "is"), rows))
     if one["state"] in ("open", "forced_open"):
         raise unwell(f"circuit {name} is {one['state']}")
 
@@ -136,7 +105,7 @@ def _listed(told: State, key: str, columns: tuple[str, ...], *, as_json: bool) -
     if as_json:
         _json({**{name: told[name] for name in ("worker", "health", "level")}, key: told[key]})
     else:
-        printed(_head(told), table(columns, told[key]) if told[key] else f"no {key}")
+        printed(head_of(told), table(columns, told[key]) if told[key] else f"no {key}")
 
 
 def _one(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -147,7 +116,8 @@ def _one(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
     raise click.ClickException(f"no circuit {name!r}{did_you_mean(name, known)}")
 
 
-def _head(told: State) -> Text:
+def head_of(told: State) -> Text:
+    """Return how an app is, in a line."""
     health, level = told["health"], told["level"]["level"]
     word = str(health["status"])
     said = Text.assemble(
@@ -164,59 +134,21 @@ def _parts(told: State) -> list[Any]:
     ill = [each for each in told["circuits"] if each["state"] != "closed"]
     off = [each for each in told["features"] if not each["enabled"] or each["capability"] < 100]
     down = [each for each in told["components"] if each["status"] not in ("pass", "unknown")]
-    parts: list[Any] = [_head(told)]
+    parts: list[Any] = [head_of(told)]
     for rows, columns in ((down, COMPONENTS), (ill, CIRCUITS), (off, FEATURES)):
         parts += ["", table(columns, rows)] if rows else []
     running = (told.get("experiments") or {}).get("running") or []
     parts += ["", table(("name", "fault", "target", "remaining"), running)] if running else []
+    parts += ["", _fleet(told["fleet"])] if told.get("fleet") else []
     total = told["circuits_total"]
     parts += ["", f"{total - len(ill)} of {total} circuits closed"] if total else []
     return parts
 
 
-def _watch_lines(
-    url: str | None, token: str | None, as_json: bool, interval: float, times: int | None
-) -> None:
-    looks = 0
-    while True:
-        told = _state(url, token)
-        if as_json:
-            click.echo(json.dumps({key: told[key] for key in _STATUS if key in told}))
-        else:
-            ill = [
-                f"{each['name']} {each['state']}"
-                for each in told["circuits"]
-                if each["state"] != "closed"
-            ]
-            said = ", ".join(cell(each) for each in ill) or "all circuits closed"
-            click.echo(f"{cell(told['at'])}  {_head(told).plain}; {said}")
-        looks += 1
-        if times is not None and looks >= times:
-            return
-        time.sleep(interval)
-
-
-def _watch_live(
-    console: Console, url: str | None, token: str | None, interval: float, times: int | None
-) -> None:
-    looks = 0
-    with Live(console=console, screen=times is None, auto_refresh=False) as live:
-        while True:
-            live.update(_looked(url, token), refresh=True)
-            looks += 1
-            if times is not None and looks >= times:
-                return
-            time.sleep(interval)
-
-
-def _looked(url: str | None, token: str | None) -> Group:
-    """Return one look; an app that does not answer just now is looked at again."""
-    try:
-        told = _state(url, token)
-    except click.ClickException as error:
-        if not url:
-            raise
-        return Group(Text(error.message, "bold red"), "", _WATCHED)
-    circuits, events = told["circuits"][: 2 * SHOWN], told["events"][:SHOWN]
-    head = (_head(told), Text(f"at {cell(told['at'])}", "dim"))
-    return Group(*head, "", table(CIRCUITS, circuits), "", table(EVENTS, events), "", _WATCHED)
+def _fleet(told: State) -> Text:
+    where = cell(told["address"])
+    if told["online"]:
+        live = told["live"]
+        return Text(f"1 worker shares {where}" if live == 1 else f"{live} workers share {where}")
+    why = cell(told["error"] or "not asked yet")
+    return Text(f"this worker is on its own: {where} does not answer ({why})", "yellow")

@@ -1,6 +1,7 @@
 """What is mis-built is found: each check by itself, and all of them on apps and running ones."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -198,8 +199,6 @@ Resilience(app, system=system)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Be in a folder of its own, whose modules are gone afterwards."""
-    import sys
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = set(sys.modules)
@@ -292,8 +291,36 @@ def test_explain_says_where_each_number_came_from(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "seen_from"),
+    [
+        ("mis_built_shop/calls.py", "."),
+        ("./mis_built_shop/calls.py", "."),
+        ("{root}/mis_built_shop/calls.py", "."),
+        ("{root}/mis_built_shop/calls.py", "other"),
+    ],
+)
+@pytest.mark.parametrize("is_package", [False, True])
+def test_a_module_may_be_given_by_its_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, seen_from: str, is_package: bool
+) -> None:
+    """From here, or by its whole path, in a package or not."""
+    (folder / "mis_built_shop").mkdir()
+    (folder / "mis_built_shop" / "calls.py").write_text(GUARDED)
+    if is_package:
+        (folder / "mis_built_shop" / "__init__.py").touch()
+    (folder / "other").mkdir()
+    monkeypatch.chdir(folder / seen_from)
+
+    result = run("explain", f"{place.format(root=folder)}:Bank.pay")
+
+    assert (result.exit_code, "min_calls = 9" in result.stdout) == (0, True), result.output
+    sys.modules.pop("calls", None)
+
+
+@pytest.mark.parametrize(
     ("place", "expected"),
     [
+        ("mis_built_nowhere.py:pay", "no file 'mis_built_nowhere.py'"),
         ("mis_built_calls:bare", "has no guard"),
         ("mis_built_calls:Bnak.pay", "did you mean 'Bank'"),
         ("mis_built_calls", "give module:function"),

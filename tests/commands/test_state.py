@@ -1,12 +1,21 @@
 """What a running app is at, as the shell is told."""
 
 import json
+import signal
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
+from io import StringIO
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+from resilience.commands.showing import table
+from resilience.commands.state import CIRCUITS
+from resilience.testing import FakeFleet, ManualClock
+from resilience.web.admin.remote import Remote, RemoteError
 from tests.commands.conftest import Shop
 from tests.commands.running import run, told
 
@@ -59,6 +68,96 @@ def test_events_come_newest_first(url: str, shop: Shop) -> None:
 
     assert types.index("circuit_closed" if "circuit_closed" in types else types[0]) == 0
     assert "circuit_forced" in run("events").stdout
+
+
+def test_tables_fit_eighty_columns() -> None:
+    """Without columns that say nothing; numbers and states are whole, and no word is lost."""
+    name, error = "payments-gateway-of-the-eu", "ConnectionError: nobody answers there today"
+    quiet = {"name": name, "state": "forced_closed", "calls": 12345, "last_error": None}
+    noisy = {**quiet, "failures": 99999, "rejected": 12345, "retry_after": 12.5}
+
+    def shown(width: int, *rows: dict[str, Any]) -> list[str]:
+        console = Console(width=width, file=StringIO())
+        with console.capture() as said:
+            console.print(table(CIRCUITS, rows))
+        return said.get().splitlines()
+
+    assert shown(80, quiet)[0].split() == ["name", "state", "calls"]
+    lines = shown(80, quiet, {**noisy, "last_error": error})
+    assert sum("forced_closed  12345" in each for each in lines) == 2
+    assert all(word in "".join(shown(60, noisy)).replace(" ", "") for word in ("12.5", "99999"))
+    letters = Counter("".join(lines).replace(" ", ""))
+    assert letters >= Counter((name + name + error).replace(" ", ""))
+
+
+def test_status_says_who_shares_the_store(url: str, shop: Shop, clock: ManualClock) -> None:
+    """Or that it does not answer."""
+    store = FakeFleet(clock)
+    shop.system.fleet.use(store, worker="one")
+    shop.system.fleet.exchange()
+    assert "1 worker shares fake" in run("status").stdout
+
+    store.down = True
+    shop.system.fleet.exchange()
+    assert "on its own: fake does not answer" in run("status").stdout
+
+
+def test_watch_goes_on_while_nobody_answers(
+    url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so; a refusal of the first look ends it."""
+    told, nobody = Remote.state, iter([RemoteError("nobody answers"), None])
+
+    def state(app: Remote) -> dict[str, Any]:
+        error = next(nobody, None)
+        if error is not None:
+            raise error
+        return told(app)
+
+    monkeypatch.setattr(Remote, "state", state)
+    words = ("watch", "--interval", "0.2", "--times")
+
+    result = run(*words, "2")
+    assert result.exit_code == 0
+    assert ["nobody answers" in each for each in result.stdout.splitlines()] == [True, False]
+    nobody = iter([RemoteError("nobody answers")])
+    assert json.loads(run(*words, "1", "--json").stdout)["error"] == "nobody answers"
+    assert run(*words, "1", "--token", "wrong").exit_code == 1
+    assert run(*words, "1", "--url", "shop").exit_code == 1
+
+
+def test_ctrl_c_ends_watch(url: str, shop: Shop) -> None:
+    """Without a traceback, and with 0: it has no end of its own."""
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "resilience", "watch", "--interval", "0.2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with watching:
+        assert watching.stdout is not None
+        assert "all circuits closed" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=60)
+
+    assert (watching.returncode, said) == (0, "")
+
+
+@pytest.mark.parametrize("no_colour", [False, True])
+def test_colours_are_for_terminals_that_want_them(
+    url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, no_colour: bool
+) -> None:
+    """NO_COLOR leaves them out."""
+    shop.system.circuits["prices"].force_open("a drill", "ada")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+
+    said = run("circuits").stdout
+
+    assert ("\x1b[1;31mforced_open" in said, "\x1b[1mforced_open" in said) == (
+        not no_colour, no_colour,
+    )  # fmt: skip
 
 
 def test_watch_prints_a_line_for_each_look(url: str, shop: Shop) -> None:
