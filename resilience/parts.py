@@ -143,6 +143,7 @@ class Parts:
     @part
     def fleet(self) -> Fleet:
         """The app's other workers, and what they know together."""
+        from resilience.chaos.telling import ToldPlans
         from resilience.fleet.service import Fleet
         from resilience.orders import Orders
         from resilience.quarantine import Quarantine
@@ -150,8 +151,10 @@ class Parts:
 
         orders = Orders(lambda: self.circuits, lambda: self.degradation, self._has, self.runtime)
         board = SharedOrders(
-            orders, lambda: self.circuits, lambda: self.degradation, self.runtime, self._halt
-        )
+            orders, lambda: self.circuits, lambda: self.degradation,
+            ToldPlans(lambda: self.chaos, self._has, self.runtime),
+            runtime=self.runtime, halt=self._halt,
+        )  # fmt: skip
         fleet = Fleet(self.runtime, lambda: self.circuits, board, self._about)
         Quarantine(self.runtime, fleet, self._circuits_so_far, lambda: self.rotation)
         return fleet
@@ -182,6 +185,7 @@ class Parts:
 
     def _chaos_surroundings(self) -> ChaosSurroundings:
         """Return what experiments see of the other parts."""
+        from resilience.chaos.safety import APPROVED_FOR
         from resilience.chaos.surroundings import Surroundings
 
         measures = self._measures()
@@ -200,6 +204,9 @@ class Parts:
             measure,
             self._level_so_far,
             lambda places: self.fleet.claim("chaos", places=places),
+            lambda approval: self.fleet.claim(
+                f"approval {approval}", lasts=APPROVED_FOR, renewed=False
+            ),
         )
 
     def _measures(self) -> Measures:

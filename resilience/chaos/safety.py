@@ -64,6 +64,7 @@ class Plan:
         asked_at: wall-clock seconds since 1970-01-01 UTC.
         approved_by: who approved it; None: nobody yet.
         approved_until: monotonic seconds until which that holds.
+        approval: a name of its own of that approval, which lets one run begin; "": there is none.
     """
 
     experiment: Experiment
@@ -71,6 +72,7 @@ class Plan:
     asked_at: float
     approved_by: str | None = None
     approved_until: float = 0.0
+    approval: str = ""
 
 
 class Plans:
@@ -96,10 +98,19 @@ class Plans:
         known = self._plans.get(experiment.name)
         if known is not None and known.experiment == experiment and known.asked_by == asked_by:
             return known
-        if known is None and len(self._plans) >= MOST_PLANS:
+        return self.put(Plan(experiment, asked_by, now))
+
+    def put(self, plan: Plan) -> Plan:
+        """Keep a plan in place of another one of its name.
+
+        Raises:
+            ChaosRefusedError: too many wait already.
+        """
+        name = plan.experiment.name
+        if name not in self._plans and len(self._plans) >= MOST_PLANS:
             raise ChaosRefusedError(f"{MOST_PLANS} experiments wait for approval already")
-        made = self._plans[experiment.name] = Plan(experiment, asked_by, now)
-        return made
+        self._plans[name] = plan
+        return plan
 
     def approve(self, name: str, actor: str) -> Plan:
         """Approve a plan for one run within the hour.
@@ -112,7 +123,7 @@ class Plans:
         plan = self.get(name)
         if actor == plan.asked_by:
             raise ChaosRefusedError(f"{actor} asked for {name!r}: somebody else has to approve it")
-        plan.approved_by = actor
+        plan.approved_by, plan.approval = actor, os.urandom(6).hex()
         plan.approved_until = self._monotonic() + APPROVED_FOR
         return plan
 
@@ -128,24 +139,24 @@ class Plans:
             known = did_you_mean(name, self._plans)
             raise ChaosRefusedError(f"no experiment {name!r} waits for approval{known}") from None
 
-    def check(self, experiment: Experiment, asked_by: str | None) -> None:
-        """Refuse what was not approved.
+    def check(self, experiment: Experiment, asked_by: str | None) -> str:
+        """Return the approval; refuse what was not approved.
 
         Raises:
             ChaosRefusedError: nobody approved it yet, or too long ago.
         """
         plan = self._plans.get(experiment.name)
-        approved = (
-            plan is not None
-            and plan.experiment == experiment
-            and plan.asked_by == asked_by
-            and plan.approved_by is not None
-            and self._monotonic() < plan.approved_until
-        )
-        if not approved:
+        if (
+            plan is None
+            or plan.experiment != experiment
+            or plan.asked_by != asked_by
+            or plan.approved_by is None
+            or self._monotonic() >= plan.approved_until
+        ):
             raise ChaosRefusedError(
                 f"{experiment.name!r} waits for approval by somebody else than who asked"
             )
+        return plan.approval
 
     def discard(self, name: str) -> None:
         """Forget a plan: it runs, and may do so only once."""

@@ -167,6 +167,18 @@ class Chaos(Homed):
         """
         return self._plans.get(name)
 
+    def take_plan(self, plan: Plan) -> None:
+        """Keep a plan that was made or approved in another worker of the fleet.
+
+        Raises:
+            ChaosRefusedError: too many wait already.
+        """
+        self._plans.put(plan)
+
+    def drop_plan(self, name: str) -> None:
+        """Forget a plan that ran in another worker."""
+        self._plans.discard(name)
+
     # -- reading ------------------------------------------------------------------------------
 
     def plans(self) -> list[Plan]:
@@ -188,18 +200,23 @@ class Chaos(Homed):
         settings, duration = self.settings, self._duration(experiment)
         check_allowed(experiment, duration, settings)
         aim = aim_at(experiment.target, self._runtime, self.around)
+        approval = ""
         if needs_approval(settings):
             self._plans.add(experiment, actor, self._runtime.clock.time())
-            self._plans.check(experiment, actor)
+            approval = self._plans.check(experiment, actor)
         if settings.safe_mode and self.around.level() != "normal":
             raise ChaosRefusedError(f"not steady: the level of service is {self.around.level()}")
         run = self._made(experiment, aim, duration, actor)
         self._admit(run)
+        use: Lease | None = None
         try:
+            use = self._used(approval) if approval else None
             run.claim = self._claimed()
             run.begin()
         except BaseException:
             self._forget(run)
+            if use is not None:
+                use.release()
             raise
         self._plans.discard(experiment.name)
         return run
@@ -240,6 +257,16 @@ class Chaos(Homed):
             raise ChaosRefusedError(
                 "other workers of the fleet run as many experiments as chaos.max_concurrent, "
                 f"{self.settings.max_concurrent}, allows, or its store does not answer"
+            )
+        return found
+
+    def _used(self, approval: str) -> Lease:
+        """Return what lets no other worker of the fleet begin a run by the same approval."""
+        found = self.around.use(approval)
+        if found is None:
+            raise ChaosRefusedError(
+                "another worker of the fleet has run it by this approval, or the fleet's store "
+                "does not answer"
             )
         return found
 

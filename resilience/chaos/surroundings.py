@@ -22,6 +22,8 @@ class Surroundings:
         level: gives the level of service, by name.
         claim: `claim(places)` gives the right to run one of so many experiments in the fleet, or
             None: others have it, or the fleet's store does not answer.
+        use: `use(approval)` gives the right to begin the one run that an approval allows, or None:
+            another worker has, or the fleet's store does not answer.
     """
 
     circuits: Callable[[], Circuits]
@@ -29,3 +31,4 @@ class Surroundings:
     measure: Measure
     level: Callable[[], str]
     claim: Callable[[int], Lease | None]
+    use: Callable[[str], Lease | None]

@@ -10,7 +10,7 @@ from typing import Any
 from blinker import NamedSignal
 
 from resilience import signals
-from resilience.circuits.automaton import Automaton, News, State
+from resilience.circuits.automaton import SHADOW, Automaton, News, State
 from resilience.circuits.leash import PATIENCE, USED, Leash, Place
 from resilience.circuits.memory import describe
 from resilience.circuits.settings import CircuitSettings
@@ -102,6 +102,26 @@ class Led(Automaton):
                     self._leash.heard(report)
                 self._follow(verdict, self._now())
             news = self._take_news()
+        self._tell(news)
+
+    def obey(self, order: str | None, reason: str, actor: str | None, lasts: float) -> None:
+        """Take up what an operator ordered in another worker, which tells of it for the fleet.
+
+        Args:
+            order: "forced_open", "forced_closed", "disabled", "shadow"; None: it is taken back.
+            reason: why.
+            actor: who ordered it.
+            lasts: seconds, > 0, that it goes on.
+        """
+        with self._lock:
+            before, now = self._take_news(), self._now()
+            if order is None:
+                self._end_order(now, reason, actor)
+            else:
+                kind = order if order == SHADOW else CircuitState(order)
+                self._order(kind, reason, actor, lasts, now)
+            said = {"scope": "fleet", "order": order, "reason": reason, "actor": actor}
+            news = (*before, *((signals.fleet_changed, said) for _ in self._take_news()[:1]))
         self._tell(news)
 
     def unled(self, *, forget: bool = False) -> None:
@@ -287,6 +307,11 @@ class Led(Automaton):
         if leash is not None and leash.state != CLOSED and not leash.is_online():
             # Without the store it has gone on; the fleet hears of that by a higher epoch.
             leash.enter(leash.epoch + 1, str(self._shown_without_order()))
+
+    def _end_order(self, now: float, reason: str, actor: str | None) -> None:
+        super()._end_order(now, reason, actor)
+        if self._leash is not None:
+            self._leash.nudge()
 
     def _begin(self, now: float) -> None:
         super()._begin(now)

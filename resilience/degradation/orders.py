@@ -63,13 +63,14 @@ class Order:
         lasts = seconds("for_", for_)
         return cls(value, said, who, clock.monotonic() + lasts, clock.time() + lasts)
 
-    def plain(self) -> dict[str, Any]:
-        """Return it without what only this process knows."""
+    def plain(self, clock: Clock) -> dict[str, Any]:
+        """Return it without what only this process knows; by the wall clock as it is set now."""
+        ends = None if self.ends is None else self.until - clock.monotonic() + clock.time()
         return {
             "value": self.value,
             "reason": self.reason,
             "actor": self.actor,
-            "ends": self.ends,
+            "ends": ends,
         }
 
     @classmethod

@@ -163,10 +163,11 @@ class Degradation(Switchboard):
         self._settle_if_due()
         with self._lock:
             level, features = self._order, self.features.orders()
+        clock = self._runtime.clock
         return {
-            "level": None if level is None else level.plain(),
+            "level": None if level is None else level.plain(clock),
             "features": {
-                name: {kind: order.plain() for kind, order in kinds.items()}
+                name: {kind: order.plain(clock) for kind, order in kinds.items()}
                 for name, kinds in features.items()
             },
         }

@@ -29,13 +29,32 @@ end
 redis.call('HSETNX', meta, 'era', ARGV[2])
 local era = redis.call('HGET', meta, 'era')
 local change = tonumber(redis.call('HGET', meta, 'change') or '0')
-local behind = letter.era ~= '' and (letter.era ~= era or letter.seen > change)
+if letter.era == era and letter.seen > change then -- an older store took the place of this one
+  era = ARGV[2]
+  redis.call('HSET', meta, 'era', era)
+end
+local behind = letter.era ~= '' and letter.era ~= era
+if behind and letter.seen > change then
+  change = letter.seen
+  redis.call('HSET', meta, 'change', string.format('%d', change))
+end
 local seen = behind and 0 or letter.seen
 local known = redis.call('HGET', crew, me)
 local about = letter.about
 if about == '' and known then about = cjson.decode(known)[2] end
 if letter.leaving then
   redis.call('HDEL', crew, me)
+  for _, name in ipairs(redis.call('HKEYS', leases)) do
+    local held = cjson.decode(redis.call('HGET', leases, name))
+    for token, each in pairs(held) do
+      if each[1] == me then held[token] = nil end
+    end
+    if next(held) then
+      redis.call('HSET', leases, name, cjson.encode(held))
+    else
+      redis.call('HDEL', leases, name)
+    end
+  end
 else
   redis.call('HSET', crew, me, cjson.encode({letter.era == era and letter.seen or 0, about}))
 end
@@ -253,7 +272,8 @@ for _, order in ipairs(letter.orders) do
 end
 local told = {}
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', ordered, '(' .. seen, '+inf')) do
-  local number, text, ends = unpack(cjson.decode(redis.call('HGET', orders, key)))
+  local kept = redis.call('HGET', orders, key)
+  local number, text, ends = unpack(kept and cjson.decode(kept) or {0, '', 0})
   if ends > now then
     local left = ends - now
     if text == '' or left > FOR_EVER / 2 then left = nil end
@@ -264,26 +284,33 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', ordered, '(' .. seen, '+inf')) 
   end
 end
 
--- leases: a claim that fails changes nothing
+-- leases: a claim that fails changes nothing; silence alone ends none; tokens grow by the clock,
+-- so that an emptied store gives none again
 local tokens = {}
 for _, claim in ipairs(letter.claims) do
   local kept = redis.call('HGET', leases, claim.name)
   local held, taken = {}, 0
   for token, each in pairs(kept and cjson.decode(kept) or {}) do
-    if each[2] > now and live[each[1]] then
+    if each[2] > now then
       held[token] = each
       taken = taken + 1
     end
   end
   local token = claim.token
   local key = string.format('%d', token)
+  local last = tonumber(redis.call('HGET', meta, 'token') or '0')
   local mine = held[key] ~= nil and held[key][1] == me
   if mine and claim.over then
     held[key] = nil
     taken = taken - 1
+  elseif token > last and not claim.over and taken < claim.places then
+    redis.call('HSET', meta, 'token', key) -- of an earlier store, and nobody has another since
+    mine = true
+    taken = taken + 1
   elseif token == 0 and not claim.over and taken < claim.places then
-    token = redis.call('HINCRBY', meta, 'token', 1)
+    token = math.max(last + 1, math.floor(now * 1000))
     key = string.format('%d', token)
+    redis.call('HSET', meta, 'token', key)
     mine = true
     taken = taken + 1
   end

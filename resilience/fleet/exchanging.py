@@ -93,7 +93,7 @@ class Exchanging:
         roll = roll or self._now() < self._looked_at + LOOKED
         members, reports = self._gather()
         letter = self._letter(tuple(reports.values()))
-        claims = self._leases.due(self._now())
+        claims = self._leases.due(self._now(), all_held=self._resend)
         sent_at = self._now()
         letter = replace(
             letter, orders=self._board.news(all_known=self._resend), about=self._described(),

@@ -55,13 +55,19 @@ class Leases:
         self._held: dict[int, Lease] = {}  # by their tokens
         self._over: list[Claim] = []
 
-    def due(self, now: float) -> tuple[Claim, ...]:
-        """Return what is to be told to the store: renewals that are due, and what is given back."""
+    def due(self, now: float, *, all_held: bool = False) -> tuple[Claim, ...]:
+        """Return what is to be told to the store: renewals that are due, and what is given back.
+
+        Args:
+            now: monotonic seconds.
+            all_held: the store has forgotten: tell it of all. One that is over here stays over.
+        """
         with self._lock:
+            self._held = {token: each for token, each in self._held.items() if each.holds()}
             renewed = [
                 Claim(each.name, token, each.places, each.lasts)
                 for token, each in self._held.items()
-                if now >= each.renewed_at + RENEWED * each.lasts
+                if all_held or now >= each.renewed_at + RENEWED * each.lasts
             ]
             return (*renewed, *self._over)
 
@@ -92,7 +98,8 @@ class Leases:
     def drop(self, lease: Lease) -> None:
         """Give a lease back."""
         with self._lock:
-            if self._held.pop(lease.token, None) is not None:
+            self._held.pop(lease.token, None)
+            if lease.renewed_at > float("-inf"):
                 over = Claim(lease.name, lease.token, lease.places, lease.lasts, over=True)
                 self._over.append(over)
         lease.renewed_at = float("-inf")

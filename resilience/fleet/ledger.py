@@ -20,6 +20,10 @@ from resilience.fleet.base import (
 from resilience.fleet.verdicts import Record, Report, Verdict, differs, settle, verdict_on
 
 
+def _new_era() -> str:
+    return os.urandom(6).hex()
+
+
 @dataclass(slots=True)
 class Ledger:
     """All that a fleet knows.
@@ -36,7 +40,7 @@ class Ledger:
         token: the last one that was given.
     """
 
-    era: str = field(default_factory=lambda: os.urandom(6).hex())
+    era: str = field(default_factory=_new_era)
     change: int = 0
     workers: dict[str, float] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
@@ -49,7 +53,7 @@ class Ledger:
     def exchange(self, letter: Letter, now: float) -> Reply:
         """Take in a letter at `now`, seconds of the store's clock; return the reply."""
         self._hear(letter, now)
-        behind = bool(letter.era) and (letter.era != self.era or letter.seen > self.change)
+        behind = self._is_behind(letter)
         seen = 0 if behind else letter.seen
         told = [self._settle(report, now, letter.worker) for report in letter.reports]
         named = {each.name for each in told}
@@ -67,10 +71,23 @@ class Ledger:
             roll=tuple(self._roll(now)) if letter.roll else (),
         )  # fmt: skip
 
+    def _is_behind(self, letter: Letter) -> bool:
+        """Tell whether changes are forgotten that the worker has seen; numbers go on after those.
+
+        Who has seen more of the same store knows that an older one took its place: all are to hear.
+        """
+        if letter.era == self.era and letter.seen > self.change:
+            self.era = _new_era()
+        behind = bool(letter.era) and letter.era != self.era
+        if behind:
+            self.change = max(self.change, letter.seen)
+        return behind
+
     def _hear(self, letter: Letter, now: float) -> None:
         self.workers[letter.worker] = now
         if letter.leaving:
             del self.workers[letter.worker]
+            self._end_leases(letter.worker)
         self.workers = {each: at for each, at in self.workers.items() if at > now - SILENCE}
         about = letter.about or self.crew.get(letter.worker, [0, ""])[1]
         self.crew[letter.worker] = [letter.seen if letter.era == self.era else 0, about]
@@ -109,18 +126,21 @@ class Ledger:
                 yield Order(key, text, ends, number)
 
     def _lease(self, claim: Claim, worker: str, now: float) -> int:
-        """Give a lease, prolong it, or take it back; a claim that fails changes nothing."""
-        held = {
-            token: each
-            for token, each in self.leases.get(claim.name, {}).items()
-            if each[1] > now and each[0] in self.workers
-        }
+        """Give a lease, prolong it, or take it back; a claim that fails changes nothing.
+
+        Silence alone ends none: its worker relies on it while it cannot be heard. A new token is
+        greater than those that an emptied store gave.
+        """
+        known = self.leases.get(claim.name, {})
+        held = {token: each for token, each in known.items() if each[1] > now}
         token = claim.token
         mine = str(token) in held and held[str(token)][0] == worker
         if mine and claim.over:
             del held[str(token)]
+        elif self.token < token and not claim.over and len(held) < claim.places:
+            self.token, mine = token, True  # of an earlier store, and nobody has another since
         elif not token and not claim.over and len(held) < claim.places:
-            token = self.token = self.token + 1
+            token = self.token = max(self.token + 1, int(now * 1000))
             mine = True
         if mine and not claim.over:
             held[str(token)] = [worker, now + claim.lasts]
@@ -128,6 +148,13 @@ class Ledger:
         if not held:
             del self.leases[claim.name]
         return token if mine and not claim.over else 0
+
+    def _end_leases(self, worker: str) -> None:
+        for name, held in list(self.leases.items()):
+            left = {token: each for token, each in held.items() if each[0] != worker}
+            self.leases[name] = left
+            if not left:
+                del self.leases[name]
 
     def _roll(self, now: float) -> Iterator[Peer]:
         for name, at in sorted(self.workers.items()):

@@ -274,6 +274,18 @@ class FleetContract:
         assert fleet.backend.exchange(Letter("b", seen.era, seen.seen + 1)).behind
         assert fleet.backend.exchange(Letter("b", "another", 0)).behind
 
+    def test_a_store_that_went_back_is_another_one_and_numbers_go_on(self, fleet: Workers) -> None:
+        """One worker notices it, and all are asked what they know; no number is given twice."""
+        fleet.order("a", Order("circuit it", "open"))
+        seen = fleet.replies["a"]
+        ahead = fleet.backend.exchange(Letter("b", seen.era, seen.seen + 7))
+
+        assert ahead.behind
+        assert ahead.seen >= seen.seen + 7
+        assert fleet.backend.exchange(Letter("a", seen.era, seen.seen)).behind
+        [order] = fleet.order("c", Order("circuit it", ""))
+        assert order.number > seen.seen + 7
+
     def test_an_operators_reset_closes_it_for_all(self, fleet: Workers) -> None:
         """By a new epoch; relapses are forgotten."""
         fleet.open()

@@ -1,0 +1,110 @@
+"""Plans of experiments as the workers of a fleet tell them to each other."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from resilience.chaos.experiments import Experiment
+from resilience.chaos.faults import Fault
+from resilience.chaos.safety import Plan
+from resilience.core.runtime import Runtime
+from resilience.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from resilience.chaos.service import Chaos
+
+PLAN, ORDER = "plan", "order"
+SAID = ("name", "target", "duration", "share", "match", "seed")
+
+
+class ToldPlans:
+    """The plans of one worker, told as plain values and taken up from others.
+
+    Args:
+        chaos: gives what keeps them.
+        is_made: tells whether there is a part of that name yet.
+        runtime: the system's clock.
+    """
+
+    def __init__(
+        self, chaos: Callable[[], Chaos], is_made: Callable[[str], bool], runtime: Runtime
+    ) -> None:
+        self._chaos = chaos
+        self._is_made = is_made
+        self._clock = runtime.clock
+
+    def in_force(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """Return the plans that can be told, by `("plan", name, "order")`.
+
+        Those with functions of this program in them (targets, conditions) cannot: they can be
+        approved and run in their own worker only.
+        """
+        plans = self._chaos().plans() if self._is_made("chaos") else ()
+        told = {(PLAN, each.experiment.name, ORDER): self._plain(each) for each in plans}
+        return {key: plain for key, plain in told.items() if plain is not None}
+
+    def begin(self, name: str, plain: dict[str, Any]) -> None:
+        """Take up a plan that another worker told.
+
+        Raises:
+            ConfigurationError: what is asked for is unknown here.
+            ChaosRefusedError: too many wait already.
+        """
+        value, ends = plain["value"], plain["ends"]
+        left = 0.0 if ends is None else ends - self._clock.time()
+        self._chaos().take_plan(
+            Plan(
+                Experiment.of(value["experiment"]), plain["actor"], value["asked_at"],
+                value["approved_by"], self._clock.monotonic() + left, value["approval"],
+            )
+        )  # fmt: skip
+
+    def end(self, name: str) -> None:
+        """Forget a plan: it ran elsewhere."""
+        self._chaos().drop_plan(name)
+
+    def _plain(self, plan: Plan) -> dict[str, Any] | None:
+        table = table_of(plan.experiment)
+        if table is None:
+            return None
+        left = plan.approved_until - self._clock.monotonic()
+        holds = plan.approved_by is not None and left > 0
+        value = {
+            "experiment": table,
+            "asked_at": plan.asked_at,
+            "approved_by": plan.approved_by if holds else None,
+            "approval": plan.approval if holds else "",
+        }
+        ends = self._clock.time() + left if holds else None
+        return {"value": value, "reason": "", "actor": plan.asked_by, "ends": ends}
+
+
+def table_of(experiment: Experiment) -> dict[str, Any] | None:
+    """Return the table that describes an experiment to another process; None: there is none."""
+    table = {name: getattr(experiment, name) for name in SAID}
+    table["fault"] = _fault_table(experiment.fault)
+    table["steady_state"] = list(experiment.steady_state)
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(table))
+        return plain if Experiment.of(plain) == experiment else None
+    except (TypeError, ValueError, ConfigurationError):
+        return None
+
+
+def _fault_table(fault: Fault) -> dict[str, Any]:
+    said: dict[str, Any] = {"kind": fault.KIND}
+    for field in fields(fault):  # type: ignore[arg-type]  # each fault is a dataclass
+        value = getattr(fault, field.name)
+        said[field.name] = _named(value) if isinstance(value, type) else value
+    return said
+
+
+def _named(kind: type) -> str:
+    name: str = kind.__name__
+    if getattr(builtins, name, None) is kind:
+        return name
+    return f"{kind.__module__}:{kind.__qualname__}"
