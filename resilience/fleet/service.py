@@ -23,7 +23,9 @@ from resilience.fleet.snapshots import Confirmation, FleetSnapshot, PeerSnapshot
 
 log = logging.getLogger("resilience")
 
-ORDERED = ("circuit_forced", "feature_changed", "degradation_changed", "operator_acted")
+ORDERED = (
+    "circuit_forced", "feature_changed", "degradation_changed", "operator_acted", "chaos_started",
+)  # fmt: skip
 
 
 class Fleet(Exchanging):
