@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from resilience.core.demand import is_made, part
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from resilience.healing.rotation import Rotation
     from resilience.healing.surroundings import Surroundings
     from resilience.health.monitor import Health
+    from resilience.health.runs import Wrap
     from resilience.limits.deadlines import Timeouts
     from resilience.limits.registry import Bulkheads
     from resilience.recent import Recent
@@ -207,7 +208,13 @@ class Parts:
             lambda approval: self.fleet.claim(
                 f"approval {approval}", lasts=APPROVED_FOR, renewed=False
             ),
+            self._inside_checks,
         )
+
+    def _inside_checks(self, component: str, wrap: Wrap) -> Callable[[], None]:
+        if is_made(self, "health"):
+            return self.health.run_inside(component, wrap)
+        return lambda: None
 
     def _measures(self) -> Measures:
         """Return what rules can look at; parts that know each other are for `System` to join."""

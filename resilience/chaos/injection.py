@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from copy import copy
 from random import Random
 from threading import Lock
 from types import CoroutineType
@@ -56,6 +57,12 @@ class Injection:
         self._lock = Lock()
         self.seen = 0
         self.hit = 0
+
+    def apart(self) -> Injection:
+        """Return the same for calls that are not the target's own: with counts of its own."""
+        return Injection(
+            self._experiment, self._clock, copy(self._random), self._lease, self._tenant_header
+        )
 
     @property
     def fault(self) -> Fault:

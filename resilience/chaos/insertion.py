@@ -9,11 +9,12 @@ from typing import Any
 
 from resilience.chaos import skew
 from resilience.chaos.experiments import Experiment
-from resilience.chaos.faults import ClockSkew, Exhaustion
+from resilience.chaos.faults import ClockSkew, Corrupt, Exhaustion
 from resilience.chaos.injection import Injection, struck
 from resilience.chaos.openings import openings
 from resilience.chaos.surroundings import Surroundings
-from resilience.chaos.targets import Aim
+from resilience.chaos.targets import COMPONENT, Aim
+from resilience.circuits.blocks import begin, begin_async
 from resilience.core.kinds import kind_of
 from resilience.core.runtime import Runtime
 from resilience.errors import ChaosRefusedError
@@ -80,8 +81,26 @@ class Insertion:
             for cell in cells:
                 self._put(cell, made)
         for circuit in self._aim.circuits:
-            circuit.inside = lambda fn: struck(self._injection, fn, kind_of(fn))
+            circuit.inside = self._inside
             self._undo.append(partial(setattr, circuit, "inside", None))
+        if self._aim.kind == COMPONENT and self._hits_anything:
+            apart = self._injection.apart()
+            self._undo.append(
+                self._around.inside_checks(
+                    self._aim.name, lambda call: struck(apart, call, kind_of(call))
+                )
+            )
+
+    def _inside(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        if (call is begin or call is begin_async) and not self._hits_anything:
+            return call
+        return struck(self._injection, call, kind_of(call))
+
+    @property
+    def _hits_anything(self) -> bool:
+        """Whether the fault is one for what has no arguments, and returns nothing to callers."""
+        fault, match = self._experiment.fault, self._experiment.match
+        return not isinstance(fault, (Corrupt, ClockSkew)) and not callable(match)
 
     def _put(self, cell: CellType, made: Any) -> None:
         before, cell.cell_contents = cell.cell_contents, made

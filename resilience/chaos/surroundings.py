@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from resilience.chaos.steady import Measure
 from resilience.circuits.registry import Circuits
 from resilience.fleet.leases import Lease
 from resilience.limits.registry import Bulkheads
+
+Call = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Surroundings:
             None: others have it, or the fleet's store does not answer.
         use: `use(approval)` gives the right to begin the one run that an approval allows, or None:
             another worker has, or the fleet's store does not answer.
+        inside_checks: `inside_checks(component, wrap)` lets the component's health checks run as
+            `wrap` makes of them, and returns what ends that.
     """
 
     circuits: Callable[[], Circuits]
@@ -32,3 +37,4 @@ class Surroundings:
     level: Callable[[], str]
     claim: Callable[[int], Lease | None]
     use: Callable[[str], Lease | None]
+    inside_checks: Callable[[str, Callable[[Call], Call]], Callable[[], None]]

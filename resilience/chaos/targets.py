@@ -15,7 +15,7 @@ from resilience.limits.bulkheads import Bulkhead
 
 Call = Callable[..., Any]
 
-ROUTE = "route"
+ROUTE, COMPONENT = "route", "component"
 
 
 def _bulkhead_of(guard: Guard) -> str | None:
@@ -26,7 +26,7 @@ def _bulkhead_of(guard: Guard) -> str | None:
 _ASPECTS: dict[str, Callable[[Guard], str | None]] = {
     "circuit": lambda guard: getattr(guard.layer("circuit"), "component", None),
     "feature": lambda guard: getattr(guard.layer("feature"), "feature", None),
-    "component": lambda guard: getattr(guard.layer("heal"), "healed", None) or guard.component,
+    COMPONENT: lambda guard: getattr(guard.layer("heal"), "healed", None) or guard.component,
     "bulkhead": _bulkhead_of,
     "function": lambda guard: guard.name,
 }

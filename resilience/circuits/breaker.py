@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from resilience import signals
 from resilience.circuits.automaton import SHADOW
+from resilience.circuits.blocks import Ready, begin, begin_async
 from resilience.circuits.led import Led
 from resilience.circuits.memory import bare_copy, describe
 from resilience.circuits.remembered import Remembered
@@ -34,6 +35,7 @@ from resilience.errors import CircuitOpenError, DeadlineExceededError, Resilienc
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Inside = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 ONE_HOUR = 3600.0
 
@@ -55,8 +57,8 @@ class Circuit(Led):
 
     def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime) -> None:
         self.monotonic = runtime.clock.monotonic
-        self.inside: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
-        """Puts an experiment's fault into functions given to `call`; None: there is none."""
+        self.inside: Inside | None = None
+        """Puts an experiment's fault into what runs inside; None: there is none."""
         self.used = 0.0  # monotonic seconds of the last use; kept for circuits made by key
         self._entered: Entered[tuple[Permit, float]] | None = None
         super().__init__(name, settings, runtime, self.monotonic())
@@ -93,6 +95,12 @@ class Circuit(Led):
 
     def __enter__(self) -> Circuit:
         self._enter()
+        if self.inside is not None:
+            try:
+                self.inside(begin)()
+            except BaseException as error:
+                self._leave(error)
+                raise
         return self
 
     def __exit__(
@@ -106,7 +114,7 @@ class Circuit(Led):
     # Plain functions that return something to await: the frame that holds the block is theirs.
     def __aenter__(self) -> Awaitable[Circuit]:
         self._enter()
-        return _Ready(self)
+        return Ready(self) if self.inside is None else self._begin_inside(self.inside)
 
     def __aexit__(
         self,
@@ -115,7 +123,15 @@ class Circuit(Led):
         traceback: TracebackType | None,
     ) -> Awaitable[None]:
         self._leave(error)
-        return _Ready(None)
+        return Ready(None)
+
+    async def _begin_inside(self, inside: Inside) -> Circuit:
+        try:
+            await inside(begin_async)()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        return self
 
     def _enter(self) -> None:
         if self._entered is None:
@@ -369,16 +385,3 @@ class Circuit(Led):
 
 def _trials(settings: CircuitSettings) -> tuple[int, int]:
     return settings.half_open_calls, settings.success_threshold
-
-
-class _Ready(Awaitable[R]):
-    """Something to await that is there already."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: R) -> None:
-        self._value = value
-
-    def __await__(self) -> Any:
-        return self._value
-        yield

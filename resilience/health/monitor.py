@@ -20,7 +20,7 @@ from resilience.health.components import CircuitsTogether, Component
 from resilience.health.overview import Circuits, Overview
 from resilience.health.report import HealthReport, Snapshot
 from resilience.health.results import CheckRecord
-from resilience.health.runs import Finding
+from resilience.health.runs import Finding, Wrap
 from resilience.health.settings import HealthSettings
 from resilience.health.watch import Watch
 from resilience.telemetry.host import Host
@@ -266,6 +266,13 @@ class Health:
         import asyncio
 
         return await asyncio.to_thread(self.verify, component)
+
+    def run_inside(self, component: str, wrap: Wrap) -> Callable[[], None]:
+        """Run a component's checks as `wrap` makes of them, until what is returned is called.
+
+        For experiments: their faults reach the checks so. One inside of another is left out.
+        """
+        return self._watch.run_inside(component, wrap)
 
     def alert(self, handler: H) -> H:
         """Call `handler(event)` when a component, or the whole, gets worse; a decorator.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from inspect import isawaitable
 from threading import Condition, Lock
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from resilience.circuits.memory import describe
 from resilience.clock import Clock
 from resilience.health.checks import Check
 from resilience.health.results import CheckResult, Status, result_of, shortened
+
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Finding(NamedTuple):
@@ -46,6 +49,8 @@ class Runs:
     def __init__(self, check: Check, clock: Clock, tell: Callable[[Finding], None]) -> None:
         self.check = check
         self.is_async = check.is_async
+        self.wrap: Wrap | None = None
+        """Puts an experiment's fault into the check; None: there is none."""
         self._clock = clock
         self._tell = tell
         self._started = 0  # runs begun so far; the last one's number
@@ -78,7 +83,7 @@ class Runs:
             return
         try:
             with _own_connections():
-                answer = self.check.call()
+                answer = self._inside(self.check.call)()
             if isawaitable(answer):
                 self._turns_out_async(answer)
                 self._drop(number)
@@ -101,7 +106,7 @@ class Runs:
         limit = asyncio.timeout(self.check.timeout)
         try:
             async with limit:
-                result = result_of(await self.check.call())
+                result = result_of(await self._inside(partial(_awaited, self.check.call))())
         except Exception as error:
             result = self._too_long() if limit.expired() else _failed(error)
         except BaseException:
@@ -137,6 +142,9 @@ class Runs:
             return ended and self._passed
 
     # -- bookkeeping --------------------------------------------------------------------------
+
+    def _inside(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        return call if self.wrap is None else self.wrap(call)
 
     def _begin(self) -> int | None:
         with self._changed:
@@ -192,6 +200,10 @@ class Runs:
         self.is_async = True
         if isinstance(answer, Coroutine):
             answer.close()
+
+
+async def _awaited(call: Callable[[], Any]) -> Any:
+    return await call()
 
 
 def _failed(error: Exception) -> CheckResult:

@@ -16,7 +16,7 @@ from resilience.core.threads import ThreadPool
 from resilience.errors import ConfigurationError
 from resilience.health.checks import Check, Options
 from resilience.health.loops import OwnLoop
-from resilience.health.runs import Finding, Runs
+from resilience.health.runs import Finding, Runs, Wrap
 from resilience.health.settings import HealthSettings
 from resilience.telemetry.host import Host
 
@@ -192,14 +192,28 @@ class Watch:
         Raises:
             RuntimeError: called on the event loop that the checks may need.
         """
-        watched = [
-            each for each in list(self._watched.values()) if each.runs.check.component == component
-        ]
+        watched = self._about(component)
         if not watched:
             return None
         if self._engine.running == "task" and _on_a_loop():
             raise RuntimeError("verify waits for the checks: on an event loop use verify_async")
         return all(self._passes(each) for each in watched)
+
+    def run_inside(self, component: str, wrap: Wrap) -> Callable[[], None]:
+        """Run a component's checks as `wrap` makes of them, until what is returned is called."""
+        wrapped = [each.runs for each in self._about(component) if each.runs.wrap is None]
+        for runs in wrapped:
+            runs.wrap = wrap
+
+        def end() -> None:
+            for runs in wrapped:
+                runs.wrap = None
+
+        return end
+
+    def _about(self, component: str) -> list[_Watched]:
+        watched = list(self._watched.values())
+        return [each for each in watched if each.runs.check.component == component]
 
     def _passes(self, watched: _Watched) -> bool:
         patience = watched.runs.check.timeout + _GRACE

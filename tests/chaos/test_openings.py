@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from resilience import InjectedFaultError, Outage, System
+from resilience import CircuitOpenError, Corrupt, InjectedFaultError, Latency, Outage, System
 from resilience.chaos.experiments import Experiment
+from resilience.chaos.faults import Fault
 from resilience.chaos.openings import openings
+from resilience.circuits.breaker import Circuit
 from resilience.core.guard import guard_of
+from resilience.testing import ManualClock
 
 
 def plain() -> str:
@@ -125,6 +128,75 @@ def test_circuits_without_a_decorator_are_reached_too(system: System) -> None:
 
     assert circuit.call(plain) == "it"
     assert circuit.inside is None
+
+
+async def in_block(circuit: Circuit) -> str:
+    """Return from inside of an `async with` block."""
+    async with circuit:
+        return "it"
+
+
+def in_plain_block(circuit: Circuit) -> str:
+    """Return from inside of a `with` block."""
+    with circuit:
+        return "it"
+
+
+BLOCKS: list[Callable[[Circuit], str]] = [
+    in_plain_block,
+    lambda circuit: asyncio.run(in_block(circuit)),
+]
+
+
+@pytest.mark.parametrize("enter", BLOCKS, ids=["with", "async with"])
+def test_blocks_meet_errors_where_they_begin(
+    system: System, enter: Callable[[Circuit], str]
+) -> None:
+    """They count as failures of the circuit, and open it."""
+    circuit = system.circuits.get("by hand", failure_threshold=2)
+    run = system.chaos.start(Experiment("it", Outage(), "by hand", duration=5.0))
+
+    for _ in range(2):
+        with pytest.raises(InjectedFaultError):
+            enter(circuit)
+    with pytest.raises(CircuitOpenError):
+        enter(circuit)
+    assert (run.injection.seen, run.injection.hit) == (2, 2)
+
+    system.chaos.halt()
+    circuit.reset()
+    assert enter(circuit) == "it"
+    assert circuit.snapshot().calls == 1
+
+
+@pytest.mark.parametrize("enter", BLOCKS, ids=["with", "async with"])
+def test_blocks_begin_late(
+    system: System, clock: ManualClock, enter: Callable[[Circuit], str]
+) -> None:
+    """The wait is of the call: it makes it slow."""
+    circuit = system.circuits.get("by hand", slow_call_duration=1.0)
+    system.chaos.start(Experiment("it", Latency(2.0), "by hand", duration=5.0))
+    before = clock.monotonic()
+
+    assert enter(circuit) == "it"
+
+    assert clock.monotonic() - before == pytest.approx(2.0)
+    assert circuit.snapshot().slow_calls == 1
+
+
+@pytest.mark.parametrize("enter", BLOCKS, ids=["with", "async with"])
+@pytest.mark.parametrize(
+    ("fault", "match"), [(Corrupt("junk"), None), (Outage(), lambda order: order > 3)]
+)
+def test_blocks_have_no_result_and_no_arguments(
+    system: System, enter: Callable[[Circuit], str], fault: Fault, match: Any
+) -> None:
+    """What is about those leaves them alone."""
+    circuit = system.circuits.get("by hand")
+    run = system.chaos.start(Experiment("it", fault, "by hand", duration=5.0, match=match))
+
+    assert enter(circuit) == "it"
+    assert run.injection.seen == 0
 
 
 def test_two_systems_keep_their_faults_apart(system: System) -> None:
