@@ -5,6 +5,8 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -24,7 +26,8 @@ from resilience_django.state import SETTING, State, current
 
 PATH = "resilience_django.middleware.ResilienceMiddleware"
 
-_READ = [(f"HTTP_{name.upper().replace('-', '_')}", name) for name in READ]
+_READ = {f"HTTP_{name.upper().replace('-', '_')}": name for name in READ}
+_NO_HEADERS: dict[str, str] = {}
 _CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE")
 
 GetResponse = Callable[[HttpRequest], Any]
@@ -53,6 +56,7 @@ class ResilienceMiddleware:
         if self._is_async:
             markcoroutinefunction(self)
         self._state = _state()
+        self._ensure_at = -inf
         self._state.system.warn_of_unknown()
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -62,8 +66,11 @@ class ResilienceMiddleware:
         answer, passage = self._begin(request)
         if answer is None:
             try:
-                with passage:
+                entry = passage.enter()
+                try:
                     answer = self._get_response(request)
+                finally:
+                    passage.leave(entry)
             except BaseException:
                 passage.finish(None, failed=True)
                 raise
@@ -89,19 +96,35 @@ class ResilienceMiddleware:
     def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:
         """Return the request's passage, and the answer where its view need not be asked."""
         state, meta = self._state, request.META
-        state.system.ensure()
+        if (now := monotonic()) >= self._ensure_at:
+            # Once a second is enough to see to it that the engine runs in this process.
+            self._ensure_at = now + 1.0
+            state.system.ensure()
         passage = Passage(
             state.system,
             state.web,
-            {name: meta[key] for key, name in _READ if key in meta},
+            _NO_HEADERS if meta.keys().isdisjoint(_READ) else _headers(meta),
             request.path_info,
             request.method or "GET",
-            meta.get("gunicorn.socket"),
+            meta,
+            _socket_of,
         )
-        passage.find_route = lambda: _route(request)
+        passage.find_route = partial(_route, request)
         if state.system.runtime.watchers:
             passage.find_headers = partial(all_headers, meta)
-        return _probe(state, request) or _refusal(passage, request), passage
+        answer = _probe(state, request) if request.path_info in endpoints.PROBES else None
+        if answer is None and passage.pressed():
+            answer = _refusal(passage, request)
+        return answer, passage
+
+
+def _socket_of(meta: dict[str, Any]) -> Any:
+    return meta.get("gunicorn.socket")
+
+
+def _headers(meta: dict[str, Any]) -> dict[str, str]:
+    """Return those of the request's headers that a passage reads, names in lower case."""
+    return {name: meta[key] for key, name in _READ.items() if key in meta}
 
 
 def _state() -> State:
@@ -117,8 +140,6 @@ def _state() -> State:
 def _probe(state: State, request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a probe, unless who asks has yet to be found out by other layers."""
     path, method = request.path_info, request.method or "GET"
-    if path not in endpoints.PROBES:
-        return None
     actor = None
     if endpoints.asks_who(method, path) and any(map(request.META.get, _CREDENTIALS)):
         if not hasattr(request, "user"):
@@ -131,8 +152,6 @@ def _probe(state: State, request: HttpRequest) -> HttpResponse | None:
 
 def _refusal(passage: Passage, request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a request that is turned away; None: it is served."""
-    if not passage.pressed():
-        return None
     try:
         passage.admit(_view_of(request))
     except OverloadedError as error:

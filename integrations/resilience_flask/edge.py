@@ -61,10 +61,11 @@ class Edge:
         passage = Passage(
             self._state.system,
             web,
-            _headers(environ) if environ.keys() & _READ.keys() else _NO_HEADERS,
+            _NO_HEADERS if environ.keys().isdisjoint(_READ) else _headers(environ),
             path,
             environ["REQUEST_METHOD"],
-            environ.get("gunicorn.socket") or environ.get("werkzeug.socket"),
+            environ,
+            _socket_of,
         )
         passage.find_route = partial(_route, environ)
         if self._state.system.runtime.watchers:
@@ -129,6 +130,10 @@ def _refuse(
         except Exception as failure:
             response = app.handle_exception(failure)
         return response(environ, start_response)
+
+
+def _socket_of(environ: WSGIEnvironment) -> Any:
+    return environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
 
 
 def _headers(environ: WSGIEnvironment) -> dict[str, str]:

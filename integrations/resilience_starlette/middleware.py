@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from math import inf
 from time import monotonic
 from typing import Any
@@ -43,21 +44,26 @@ class Edge:
         # Layers are made when an app starts: by now all that decorators make is there.
         state.system.warn_of_unknown()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a connection."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a connection; what it returns is to be awaited, as one frame less is quicker."""
         state, kind = self._state, scope["type"]
         if kind != "lifespan" and (now := monotonic()) >= self._ensure_at:
             # Once a second is enough to see to it that the engine runs in this process.
             self._ensure_at = now + 1.0
             state.system.ensure()
         if kind != "http":
-            await self.app(scope, receive, send)
+            return self.app(scope, receive, send)
+        if state.web.probe_first and path_below_root(scope) in endpoints.PROBES:
+            return self._probe(scope, receive, send)
+        passage = passage_of(scope, state.system, state.web, receive)
+        return passing(passage, self.app, scope, receive, send, template)
+
+    async def _probe(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = self._state
+        probe = await state.answer(scope, path_below_root(scope))
+        if probe is not None:
+            await respond(probe, send)
             return
-        if state.web.probe_first and (path := path_below_root(scope)) in endpoints.PROBES:
-            probe = await state.answer(scope, path)
-            if probe is not None:
-                await respond(probe, send)
-                return
         passage = passage_of(scope, state.system, state.web, receive)
         await passing(passage, self.app, scope, receive, send, template)
 

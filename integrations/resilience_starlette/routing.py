@@ -9,6 +9,9 @@ from starlette.routing import Match, Mount
 
 from resilience.web.asgi import Scope, path_below_root
 
+_ELSEWHERE = {"app_root_path", "fastapi"}
+"""Where the scope has any of these, the route's own path may not be all of it."""
+
 
 def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and the view of every route, also below mounts and in included routers."""
@@ -59,10 +62,12 @@ def template(scope: Scope) -> str:
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return ""
+    if "route" in scope and not scope.keys() & _ELSEWHERE:
+        return path_of(scope["route"])
     route = _route(scope, endpoint)
     if route is None or isinstance(route, Mount):  # no route of its own: a mounted app's answer
         return _prefix(scope, {})
-    return _prefix(scope, route.param_convertors) + str(route.path)
+    return _prefix(scope, route.param_convertors) + path_of(route)
 
 
 def _route(scope: Scope, endpoint: Any) -> Any:

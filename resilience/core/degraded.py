@@ -13,26 +13,27 @@ class Marks(dict[str, str]):
     that is stepped down.
     """
 
-    _drawn: float | None = None
+    __slots__ = ("_drawn",)
+    _drawn: float
 
     def chance(self, draw: Callable[[], float]) -> float:
         """Return what `draw()` gave when the request first asked, so that it stays by it."""
-        if self._drawn is None:
-            self._drawn = draw()
-        return self._drawn
+        try:
+            return self._drawn
+        except AttributeError:
+            self._drawn = drawn = draw()
+            return drawn
 
 
 _marks: ContextVar[dict[str, str] | None] = ContextVar("resilience_degraded", default=None)
 
 
-def resume(marks: dict[str, str]) -> Token[dict[str, str] | None]:
-    """Put what is marked from now on, also in tasks and threads, into a request's `marks`."""
-    return _marks.set(marks)
+# Every request does these two: they are the variable's own, without a frame around them.
+resume: Callable[[dict[str, str]], Token[dict[str, str] | None]] = _marks.set
+"""Put what is marked from now on, also in tasks and threads, into a request's marks."""
 
-
-def end(token: Token[dict[str, str] | None]) -> None:
-    """Return to the marks that `resume` found."""
-    _marks.reset(token)
+end = _marks.reset
+"""Return to the marks that `resume` found, by what it returned."""
 
 
 def mark(component: str, how: str) -> None:

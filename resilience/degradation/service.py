@@ -49,6 +49,10 @@ class Degradation(Switchboard):
     Args:
         runtime: the system's clock, chance, events and background engine.
         measures: what rules can look at from the start.
+
+    Attributes:
+        at_rest: the level is normal, and time alone does not change that: for every request to
+            read; while it is False, `level` tells.
     """
 
     def __init__(self, runtime: Runtime, measures: Measures) -> None:
@@ -57,6 +61,7 @@ class Degradation(Switchboard):
         self._own_rules: list[Rule] = []
         self._order: Order | None = None
         self._shown = AppLevel(Level.NORMAL, runtime.started_at)
+        self.at_rest = True
         self._duty = runtime.engine.every(
             self._settings.check_interval, self.step, name="degradation", jitter=0.0
         )
@@ -312,6 +317,7 @@ class Degradation(Switchboard):
         before, self._shown = self._shown, self._now_shown()
         ends = self.features.drop_ended(now)
         self._until = ends if self._order is None else min(ends, self._order.until)
+        self.at_rest = self._shown.level is Level.NORMAL and self._until == inf
         timed = self._order is not None and self._controller.is_below(self._shown.level)
         changes = self.features.publish(self._standing, self._settings.levels, timed=timed)
         news: News = []

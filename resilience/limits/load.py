@@ -37,6 +37,8 @@ class Load:
     Attributes:
         limit: how many may be under way at once.
         queue: whether they queue up before they are taken up.
+        ask_at: monotonic seconds from which a new request's waiting is of interest again; no queue
+            comes up in no time.
     """
 
     def __init__(self, runtime: Runtime, traffic: Traffic) -> None:
@@ -45,15 +47,11 @@ class Load:
         self.limit = GradientLimit()
         self.queue = StandingQueue()
         self._stamps = Stamps()
-        self._ask_at = -inf
+        self.ask_at = -inf
         self._refused = Tally()  # for too many under way
         self._seen_at = self._clock.monotonic()
         self._seen, self._seen_refused = Totals(), 0
         runtime.engine.every(EVERY, self.look, name="load", jitter=0.0, first=EVERY)
-
-    def asks(self, now: float) -> bool:
-        """Tell whether a new request's waiting is of interest; no queue comes up in no time."""
-        return now >= self._ask_at
 
     def waited(self, stamp: float | None, received: float | None) -> float | None:
         """Return the seconds a request has waited to be taken up; None: nobody can tell.
@@ -63,7 +61,7 @@ class Load:
             received: seconds, >= 0, since this machine has received it; None: it does not say.
         """
         now, wait = self._clock.monotonic(), received
-        self._ask_at = now + ASK_EVERY if wait is None or wait <= EMPTY else now
+        self.ask_at = now + ASK_EVERY if wait is None or wait <= EMPTY else now
         if stamp is not None:
             told = self._stamps.waited(stamp, self._clock.time(), now)
             wait = told if wait is None else max(wait, told or 0.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
-from math import ceil, log2
+from math import ceil
 
 SLICES = 10
 STEPS_PER_DOUBLING = 8
@@ -16,6 +17,7 @@ ERROR = 2 ** (0.5 / STEPS_PER_DOUBLING) - 1
 """By how much of itself a quantile may be off, either way: 0.044."""
 
 _NOTHING = array("I", [0] * BINS)
+_BOUNDS = [SHORTEST * 2 ** ((place + 0.5) / STEPS_PER_DOUBLING) for place in range(BINS - 1)]
 
 
 class Meter:
@@ -28,16 +30,17 @@ class Meter:
         span: seconds, > 0.
     """
 
-    __slots__ = ("_index", "_past", "_present", "_width")
+    __slots__ = ("_ends", "_index", "_past", "_present", "_width")
 
     def __init__(self, span: float) -> None:
-        self._width = span / SLICES
+        self._width = self._ends = span / SLICES
         self._index = self._present = 0
         self._past: list[tuple[int, int]] = []
 
     def record(self, now: float) -> None:
         """Count one at `now`, in monotonic seconds."""
-        self._roll(now)
+        if now >= self._ends:
+            self._roll(now)
         self._present += 1
 
     def count(self, now: float) -> int:
@@ -57,6 +60,7 @@ class Meter:
         if self._present:
             self._past.append((self._index, self._present))
         self._index, self._present = index, 0
+        self._ends = (index + 1) * self._width
         while self._past and self._past[0][0] <= index - SLICES:
             self._past.pop(0)
 
@@ -98,10 +102,10 @@ class Histogram:
         Bins of a constant relative width: Masson, Rim, Lee, *DDSketch*, VLDB 2019.
     """
 
-    __slots__ = ("_before", "_past", "_present", "_width")
+    __slots__ = ("_before", "_ends", "_past", "_present", "_width")
 
     def __init__(self, span: float) -> None:
-        self._width = span / SLICES
+        self._width = self._ends = span / SLICES
         self._present = _Slice(0)
         self._past: list[_Slice] = []
         self._before = _Slice(0)  # the sum of `_past`
@@ -114,12 +118,18 @@ class Histogram:
             seconds: how long it was, >= 0.
             failed: whether it counts as a failure.
         """
-        self._roll(now)
+        self.record_in(bin_of(seconds), now, seconds, failed)
+
+    def record_in(self, place: int, now: float, seconds: float, failed: bool) -> None:
+        """Count a duration whose bin, 0 to 160, is known: who counts it twice finds it once."""
+        if now >= self._ends:
+            self._roll(now)
         present = self._present
         present.count += 1
-        present.failures += failed
+        if failed:
+            present.failures += 1
         present.seconds += seconds
-        present.bins[bin_of(seconds)] += 1
+        present.bins[place] += 1
 
     def count(self, now: float) -> int:
         """Return how many durations are in the window."""
@@ -158,6 +168,7 @@ class Histogram:
             self._past.append(self._present)
             self._before.add(self._present, 1)
         self._present = _Slice(index)
+        self._ends = (index + 1) * self._width
         while self._past and self._past[0].index <= index - SLICES:
             self._before.add(self._past.pop(0), -1)
 
@@ -175,8 +186,4 @@ def _quantile(share: float, count: int, slices: Sequence[_Slice]) -> float | Non
 
 def bin_of(seconds: float) -> int:
     """Return the bin whose middle is nearest on a logarithmic scale, 0 to 160."""
-    if seconds <= SHORTEST:
-        return 0
-    if seconds >= LONGEST:
-        return BINS - 1
-    return round(log2(seconds / SHORTEST) * STEPS_PER_DOUBLING)
+    return bisect_right(_BOUNDS, seconds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections import deque
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from resilience.clock import Clock
 from resilience.core.checks import seconds as checked_seconds
 from resilience.core.checks import whole
-from resilience.telemetry.histogram import Histogram, Meter
+from resilience.telemetry.histogram import Histogram, Meter, bin_of
 
 UNMATCHED = "(unmatched)"
 """The route of all requests that match none: made-up paths are one and not many."""
@@ -23,7 +22,6 @@ OTHERS = "(others)"
 SPAN = 30.0  # seconds
 MOST_ROUTES = 200
 _MOST_NEW = 64
-_Arrived = tuple[float, float | None]
 _Ended = tuple[float, str, float, bool, float]
 
 LEAST = 10
@@ -99,7 +97,8 @@ class Traffic:
     def _begin(self) -> None:
         self._lock = Lock()
         # What is new waits here until it is many, or somebody asks: in bulk it costs half.
-        self._new: deque[_Ended | _Arrived] = deque()
+        self._came: list[float] = []
+        self._new: list[_Ended] = []
         self._since = self._clock.monotonic()
         self._whole = Histogram(self._span)
         self._waits = Histogram(self._span)
@@ -120,10 +119,15 @@ class Traffic:
             waited: seconds, >= 0, that it has waited to be taken up; None: nobody knows.
             now: monotonic seconds, where the caller has just read the clock.
         """
-        self._new.append((self._clock.monotonic() if now is None else now, waited))
+        at = self._clock.monotonic() if now is None else now
         with self._lock:
+            self._came.append(at)
             self._under_way = under_way = self._under_way + 1
             self._peak = max(self._peak, under_way)
+            if waited is not None:
+                self._waits.record(at, waited)
+                self._waited += waited
+                self._timed += 1
         return under_way
 
     def leave(
@@ -144,9 +148,9 @@ class Traffic:
             now: monotonic seconds, where the caller has just read the clock.
         """
         at = self._clock.monotonic() if now is None else now
-        self._new.append((at, route, seconds, failed, waited or 0.0))
         with self._lock:
             self._under_way -= 1
+            self._new.append((at, route, seconds, failed, waited or 0.0))
             if len(self._new) >= _MOST_NEW:
                 self._take_in()
 
@@ -155,6 +159,8 @@ class Traffic:
         with self._lock:
             self._under_way -= 1
             self._shed += 1
+            if len(self._came) >= _MOST_NEW:
+                self._take_in()
 
     def record(self, route: str, seconds: float, failed: bool) -> None:
         """Count a request that was served, whether or not its arrival was counted.
@@ -164,37 +170,30 @@ class Traffic:
             seconds: how long it took, >= 0.
             failed: whether it ended in a server error, such as 500.
         """
-        self._new.append((self._clock.monotonic(), route, seconds, failed, 0.0))
-        if len(self._new) >= _MOST_NEW:
-            with self._lock:
+        at = self._clock.monotonic()
+        with self._lock:
+            self._new.append((at, route, seconds, failed, 0.0))
+            if len(self._new) >= _MOST_NEW:
                 self._take_in()
 
     def _take_in(self) -> None:
         """Count what is new into its windows; the lock is held."""
-        new = self._new
-        while new:
-            entry = new.popleft()
-            if len(entry) == 2:
-                self._take_in_arrival(*entry)
-            else:
-                self._take_in_end(*entry)
-
-    def _take_in_arrival(self, now: float, waited: float | None) -> None:
-        self._arrivals.record(now)
-        self._arrived += 1
-        if waited is not None:
-            self._waits.record(now, waited)
-            self._waited += waited
-            self._timed += 1
-
-    def _take_in_end(
-        self, now: float, route: str, seconds: float, failed: bool, waited: float
-    ) -> None:
-        self._finished += 1
-        self._failed += failed
-        self._seconds += seconds
-        self._whole.record(now, waited + seconds, failed)
-        (self._routes.get(route) or self._meet(route)).record(now, waited + seconds, failed)
+        came, arrive = self._came, self._arrivals.record
+        self._arrived += len(came)
+        for now in came:
+            arrive(now)
+        came.clear()
+        new, routes, record = self._new, self._routes, self._whole.record_in
+        self._finished += len(new)
+        for now, route, seconds, failed, waited in new:
+            self._seconds += seconds
+            if failed:
+                self._failed += 1
+            taken = waited + seconds
+            place = bin_of(taken)
+            record(place, now, taken, failed)
+            (routes.get(route) or self._meet(route)).record_in(place, now, taken, failed)
+        new.clear()
 
     def _meet(self, route: str) -> Histogram:
         name = route or UNMATCHED
@@ -246,7 +245,6 @@ class Traffic:
         """Return the seconds within which a share of requests was taken up; None: nobody knows."""
         now = self._clock.monotonic()
         with self._lock:
-            self._take_in()
             return _quantile(self._waits, now, share, least)
 
     def arrival_rate(self) -> float:

@@ -23,6 +23,7 @@ PASSAGE = "resilience.passage"
 """Where the scope has the request's passage."""
 
 _READ = {name.encode("latin-1"): name for name in READ}
+_NO_HEADERS: dict[str, str] = {}
 
 
 def passage_of(
@@ -36,11 +37,12 @@ def passage_of(
         web: the app's own web settings.
         receive: the server's; uvicorn's is a method of what has the connection.
     """
-    headers = {
-        _READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ
-    }
-    connection = _connection_of(receive)
-    passage = Passage(system, web, headers, path_below_root(scope), scope["method"], connection)
+    headers = _NO_HEADERS
+    for name, value in scope["headers"]:
+        if name in _READ:
+            headers = {**headers, _READ[name]: value.decode("latin-1")}
+    path: str = path_below_root(scope) if scope.get("root_path") else scope["path"]
+    passage = Passage(system, web, headers, path, scope["method"], receive, _socket_of)
     if system.runtime.watchers:
         passage.find_headers = lambda: _all_headers(scope)
     scope[PASSAGE] = passage
@@ -52,7 +54,7 @@ def _all_headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _connection_of(receive: Receive | None) -> Any:
+def _socket_of(receive: Receive | None) -> Any:
     """Return the client's socket, where the server lets it be seen; else None.
 
     ASGI has no word for it. Without it nobody knows how long a request has waited for the loop.
@@ -83,30 +85,35 @@ async def passing(  # noqa: PLR0917 - the app's own call, with what it goes thro
         send: the server's.
         route_of: tells the template of the route, or "", once the app has found it.
     """
-    gone = False
+    gone = ended = False
 
     async def sending(message: Message) -> None:
-        nonlocal gone
+        nonlocal gone, ended
         kind = message["type"]
         if kind == "http.response.start":
-            message = _begin(passage, scope, message)
+            passage.status = message["status"]
+            if passage.marks or passage.system.leaving:
+                message = _marked(passage, scope, message)
         try:
             await send(message)
         except OSError:
             gone = True
             raise
         if kind == "http.response.body" and not message.get("more_body"):
-            passage.route = route_of(scope)
-            passage.finish(passage.status, failed=False)
+            ended = True
+            passage.finish(passage.status, False, route_of(scope))
 
+    entry = passage.enter()
     try:
-        with passage:
-            await app(scope, receive, sending)
+        await app(scope, receive, sending)
     except BaseException as error:
-        passage.route = route_of(scope)
-        passage.finish(passage.status, failed=not gone and _is_failure(error, passage.status))
+        failed = not gone and _is_failure(error, passage.status)
+        passage.finish(passage.status, failed, route_of(scope))
         raise
-    passage.finish(passage.status, failed=False)
+    finally:
+        passage.leave(entry)
+    if not ended:
+        passage.finish(passage.status, False)
 
 
 def raising(scope: Scope, error: Exception) -> App:
@@ -228,9 +235,8 @@ def _to_answer(error: Exception) -> Any:
     return error
 
 
-def _begin(passage: Passage, scope: Scope, message: Message) -> Message:
-    """Keep an answer's status; return its first message with our headers added."""
-    passage.status = message["status"]
+def _marked(passage: Passage, scope: Scope, message: Message) -> Message:
+    """Return an answer's first message with our headers added."""
     if value := passage.degraded_header():
         message = _with_header(message, b"x-degraded", value)
     if passage.system.leaving and scope.get("http_version", "").startswith("1"):

@@ -19,6 +19,8 @@ PATHS = (*PROBES, DEGRADATION)
 """All paths of ours; requests for them are none of the app's users."""
 ADMIN = "/resilience/"
 """Below it are the dashboard and its API."""
+ROOTS = (HEALTH, DEGRADATION, ADMIN)
+"""How every path begins of which `is_ours` may be true; most requests are told apart by them."""
 METHODS = ("GET", "HEAD")
 
 Actor = Callable[[], object]
@@ -55,6 +57,11 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
     kind = "json" if prefers_html(headers.get("accept", "")) else "health+json"
     status = payloads.STATUSES[payload["status"]]
     return json_answer(status, f"application/{kind}", payload, {"Vary": "Accept"})
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether a path below the app's root is one of ours, where it has our endpoints."""
+    return path in PATHS or path.startswith(ADMIN)
 
 
 def asks_who(method: str, path: str) -> bool:

@@ -15,9 +15,13 @@ from resilience.limits.queueing import EMPTY
 from resilience.settings import WebSettings
 from resilience.systems import System
 from resilience.telemetry.traffic import Traffic
-from resilience.web import endpoints, payloads
+from resilience.web import payloads
 from resilience.web.admission import refusal
+from resilience.web.endpoints import ROOTS, is_ours
 from resilience.web.waiting import REQUEST_START, since_received, stamped
+
+Entry = tuple[Token[Any], Token[Any] | None, Token[Any] | None]
+"""What leads out of a passage again: what was marked, left and served before."""
 
 SOONEST = 0.001  # seconds; a deadline that has passed is one that passes at once
 
@@ -62,11 +66,13 @@ class Passage:
         headers: those of the request's that are in `READ`, `{name in lower case: value}`.
         path: the request's path below the app's root.
         method: the request's method, in upper case.
-        connection: the client's socket, where the server hands it out: it knows since when the
-            request has been waiting.
+        connection: what the server hands out and `socket_of` finds the client's socket in, which
+            knows since when the request has been waiting.
+        socket_of: finds it, or None; only asked now and then.
 
     Attributes:
         status: the HTTP status, once the answer has begun; for the integration to keep here.
+        marks: what was stood in for by now.
         waited: seconds the request has waited to be taken up; None: nobody can tell.
         under_way: requests under way when it was taken up, itself included.
         find_headers: tells all headers of the request, `{name in lower case: value}`.
@@ -74,8 +80,8 @@ class Passage:
     """
 
     __slots__ = (
-        "_deadline", "_ended", "_marks", "_refused", "_route", "_started", "_tokens", "_traffic",
-        "_unfinished", "find_headers", "find_route", "headers", "method", "path", "status",
+        "_deadline", "_ended", "_entries", "_refused", "_route", "_started", "_traffic",
+        "_unfinished", "find_headers", "find_route", "headers", "marks", "method", "path", "status",
         "system", "under_way", "waited", "web",
     )  # fmt: skip
 
@@ -87,6 +93,7 @@ class Passage:
         path: str,
         method: str,
         connection: Any = None,
+        socket_of: Callable[[Any], Any] = lambda connection: connection,
     ) -> None:
         self.system = system
         self.web = web
@@ -102,23 +109,46 @@ class Passage:
         self._refused = False
         self._ended: tuple[int | None, bool, float] | None = None
         self._unfinished = [True]
-        self._marks = degraded.Marks()
-        self._tokens: list[tuple[Token[Any], Token[Any] | None, Token[Any] | None]] | None = None
-        self._started = system.runtime.clock.monotonic()
+        self.marks = degraded.Marks()
+        self._entries: list[Entry] | None = None
+        self._started = started = system.runtime.clock.monotonic()
         self._traffic: Traffic | None = None
         # Probes are quick and frequent, and would make the app look better than it is.
-        if not (web.endpoints and (path in endpoints.PATHS or path.startswith(endpoints.ADMIN))):
-            self._take_up(connection)
+        if not (web.endpoints and path.startswith(ROOTS) and is_ours(path)):
+            if headers or started >= system.load.ask_at:
+                self._ask(connection, socket_of)
+            self._traffic = system.traffic
+            self.under_way = self._traffic.arrive(self.waited, started)
         self._deadline: deadline.Deadline | None = None
         if headers or web.deadline is not None:
             self._deadline = self._its_deadline()
 
+    def enter(self) -> Entry:
+        """Go inside, for an integration that keeps what `leave` needs; `with` keeps it itself."""
+        limit = self._deadline
+        return (
+            degraded.resume(self.marks),
+            None if limit is None else deadline.resume(limit),
+            present.set(self) if self.system.runtime.watchers else None,
+        )
+
+    def leave(self, entry: Entry) -> None:
+        """Leave the context as `enter` found it.
+
+        Args:
+            entry: what `enter` returned.
+        """
+        marks, limit, seen = entry
+        degraded.end(marks)
+        if limit is not None:
+            deadline.end(limit)
+        if seen is not None:
+            present.reset(seen)
+
     def __enter__(self) -> Passage:
-        token = None if self._deadline is None else deadline.resume(self._deadline)
-        seen = present.set(self) if self.system.runtime.watchers else None
-        if self._tokens is None:
-            self._tokens = []
-        self._tokens.append((degraded.resume(self._marks), token, seen))
+        if self._entries is None:
+            self._entries = []
+        self._entries.append(self.enter())
         return self
 
     def __exit__(
@@ -127,13 +157,8 @@ class Passage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._tokens is not None
-        marks, limit, seen = self._tokens.pop()
-        degraded.end(marks)
-        if limit is not None:
-            deadline.end(limit)
-        if seen is not None:
-            present.reset(seen)
+        assert self._entries is not None
+        self.leave(self._entries.pop())
 
     def context(self) -> Context:
         """Return a copy of the present context, inside the passage for good.
@@ -141,7 +166,7 @@ class Passage:
         Whatever the app is asked for may `run` in it, which is quicker than to enter each time.
         """
         context = copy_context()
-        context.run(degraded.resume, self._marks)
+        context.run(degraded.resume, self.marks)
         if self._deadline is not None:
             context.run(deadline.resume, self._deadline)
         if self.system.runtime.watchers:
@@ -176,17 +201,16 @@ class Passage:
         """Tell whether requests have to be turned away: then `admit` has to be asked."""
         web, system, waited = self.web, self.system, self.waited
         return (
-            self._traffic is not None
-            and web.shedding
-            and system.runtime.active
-            and (
-                system.degradation.level is not Level.NORMAL
-                or (waited is not None and waited > EMPTY)
+            (
+                (waited is not None and waited > EMPTY)
                 or (
                     self.under_way > 1
                     and system.load.is_crowded(self.under_way, web.most_concurrent)
                 )
+                or not (system.degradation.at_rest or system.degradation.level is Level.NORMAL)
             )
+            and self._traffic is not None
+            and web.shedding
             and system.active
         )
 
@@ -210,15 +234,15 @@ class Passage:
         self.status = status
         if self.find_route is not None:
             self._route, self.find_route = self.find_route(), None
-        return self.degraded_header() if self._marks else ""
+        return self.degraded_header() if self.marks else ""
 
     def degraded_header(self) -> str:
         """Return the value of `X-Degraded` by now; "" for none."""
-        if not self._marks or not self.web.degraded_header:
+        if not self.marks or not self.web.degraded_header:
             return ""
-        return payloads.degraded_header(self._marks)
+        return payloads.degraded_header(self.marks)
 
-    def finish(self, status: int | None, failed: bool) -> None:
+    def finish(self, status: int | None, failed: bool, route: str | None = None) -> None:
         """Hear that the body has ended, was given up by its reader, or never began.
 
         Only the first call counts, whichever thread it comes from.
@@ -227,6 +251,7 @@ class Passage:
             status: the answer's HTTP status; None where no answer was begun.
             failed: the app raised, or its body broke off. An answer of 500 by itself is none: the
                 status says that.
+            route: its template, where the integration has just found it; None: as it is known.
         """
         if not self._unfinished:
             return
@@ -234,6 +259,10 @@ class Passage:
             self._unfinished.pop()
         except IndexError:  # another thread was quicker
             return
+        if route is None:
+            route = self.route
+        else:
+            self._route, self.find_route = route, None
         now = self.system.runtime.clock.monotonic()
         seconds = now - self._started
         self._ended = (status, failed, seconds)
@@ -243,16 +272,15 @@ class Passage:
             self._traffic.refuse()
         else:
             failed = failed or (status or 0) >= 500
-            self._traffic.leave(self.route, seconds, failed, self.waited, now)
+            self._traffic.leave(route, seconds, failed, self.waited, now)
 
-    def _take_up(self, connection: Any) -> None:
+    def _ask(self, connection: Any, socket_of: Callable[[Any], Any]) -> None:
+        """Find out how long the request has waited, if that is of interest."""
         load = self.system.load
         header = self.headers.get(REQUEST_START) if self.web.request_start_header else None
-        if header or load.asks(self._started):
+        if header or self._started >= load.ask_at:
             stamp = stamped(header) if header else None
-            self.waited = load.waited(stamp, since_received(connection))
-        self._traffic = self.system.traffic
-        self.under_way = self._traffic.arrive(self.waited, self._started)
+            self.waited = load.waited(stamp, since_received(socket_of(connection)))
 
     def _its_deadline(self) -> deadline.Deadline | None:
         """Return the request's deadline: the app's own, or the caller's where that is earlier.

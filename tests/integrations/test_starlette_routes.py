@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from resilience.telemetry.traffic import UNMATCHED
 from resilience_starlette import Resilience
 from tests.integrations.contract import Shop
 from tests.integrations.starlette_site import ask_of
@@ -73,3 +74,14 @@ def test_a_mount_whose_prefix_cannot_be_told_is_left_out(shop: Shop) -> None:
 
     routes = {each.route for each in shop.system.traffic.snapshot()}
     assert routes == {"", "/rooms/{room}/door", "/door"}
+
+
+def test_any_app_may_stand_behind_a_host(shop: Shop) -> None:
+    """Its requests have no template: a host is no path, and an app need have no routes."""
+    app = Starlette(routes=[Host("raw.example", PlainTextResponse("raw"))])
+    Resilience(app, system=shop.system)
+
+    answer = ask_of(app)("GET", "/any", {"host": "raw.example"})
+
+    assert (answer.status, answer.body) == (200, b"raw")
+    assert [each.route for each in shop.system.traffic.snapshot()] == ["", UNMATCHED]
