@@ -30,7 +30,7 @@ from resilience.web.checkup import HINT, checkup, plain
 @asks_app
 @click.option(
     "--server-timeout", type=click.FloatRange(0, min_open=True),
-    help="Seconds after which the server ends a request; gunicorn's is found by itself.",
+    help="Seconds after which the server ends a request; default: gunicorn's, if it tells.",
 )  # fmt: skip
 def doctor(
     app: str | None, url: str | None, token: str | None, as_json: bool, server_timeout: float | None

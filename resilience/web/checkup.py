@@ -5,13 +5,9 @@ Each check is a function of `Facts`, so that it can be tried on any.
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from resilience.chaos.safety import is_production
@@ -25,13 +21,14 @@ from resilience.limits.deadlines import TimeoutLayer
 from resilience.strategies.fallbacks import FallbackLayer
 from resilience.strategies.retries import RetryLayer
 from resilience.systems import System
+from resilience.web.server_timeout import UNLIMITED, ServerTimeout
+from resilience.web.server_timeout import server_timeout as server_limit
 
 ERROR, WARNING, HINT = "error", "warning", "hint"
 SEVERITIES = (ERROR, WARNING, HINT)
 
 JUDGED_FROM = 300.0  # seconds of traffic from which it says something of a threshold
 FAILURES = 10  # failures that a fallback should have answered at least one of
-GUNICORN_TIMEOUT = 30.0  # its default, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Facts:
         circuits: all its circuits.
         elapsed: seconds of traffic that their counts are of.
         deadline: seconds that a request has by the settings; None: no limit.
-        server_timeout: seconds after which the server ends a request's worker; None: unknown.
+        server: after how many seconds the server ends a request.
         workers: how many processes serve the app.
         shared: whether they share what they learn.
         bypassed: routes that are served without the guard their view was given, and the views.
@@ -75,7 +72,7 @@ class Facts:
     circuits: Sequence[Circuit] = ()
     elapsed: float = 0.0
     deadline: float | None = None
-    server_timeout: float | None = None
+    server: ServerTimeout = UNLIMITED
     workers: int = 1
     shared: bool = False
     bypassed: Sequence[tuple[str, str]] = ()
@@ -89,7 +86,7 @@ def checkup(system: System, *, server_timeout: float | None = None) -> list[Find
     Args:
         system: whose guards and circuits are looked at.
         server_timeout: seconds after which the server gives a request up; None: as gunicorn
-            was told, where it serves this process.
+            has it that serves this process, or is to serve it.
     """
     return found_in(facts_of(system, server_timeout))
 
@@ -115,9 +112,7 @@ def facts_of(system: System, server_timeout: float | None = None) -> Facts:
         circuits=list(system.circuits),
         elapsed=system.runtime.clock.time() - system.started_at,
         deadline=system.settings.web.deadline,
-        server_timeout=_server_timeout(sys.argv, os.environ)
-        if server_timeout is None
-        else server_timeout,
+        server=server_limit() if server_timeout is None else ServerTimeout(server_timeout),
         workers=servers.count(),
         shared=is_made(system, "fleet") and system.fleet.snapshot().address is not None,
         bypassed=list(system.bypassed.items()),
@@ -134,31 +129,6 @@ def _whole(guards: Iterable[Guard]) -> list[Guard]:
         if known is None or len(guard.layers) > len(known.layers):
             found[id(guard.call)] = guard
     return sorted(found.values(), key=lambda each: each.name)
-
-
-def _server_timeout(argv: Sequence[str], environ: Mapping[str, str]) -> float | None:
-    """Return gunicorn's `--timeout`, as its command line has it; None where it is another server.
-
-    What a gunicorn.conf.py says is not seen.
-    """
-    if not argv or "gunicorn" not in Path(argv[0]).name:
-        return None
-    try:
-        words = [*shlex.split(environ.get("GUNICORN_CMD_ARGS", "")), *argv[1:]]
-        return _option(words, "-t", "--timeout", GUNICORN_TIMEOUT) or None  # 0: it never ends one
-    except ValueError:
-        return GUNICORN_TIMEOUT
-
-
-def _option(words: Sequence[str], short: str, long: str, default: float) -> float:
-    """Return the last value of an option; an option's value is its own word, or follows a `=`."""
-    found = default
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word in (short, long):
-            found = float(following)
-        elif word.startswith(f"{long}="):
-            found = float(word.partition("=")[2])
-    return found
 
 
 # -- checks ---------------------------------------------------------------------------------------
@@ -191,7 +161,7 @@ def retries_without_end(facts: Facts) -> Iterator[Finding]:
 
 def timeouts_beyond_others(facts: Facts) -> Iterator[Finding]:
     """Find time limits that never come to bear, as something else ends the request before."""
-    ends = (("the server's timeout", facts.server_timeout), ("web.deadline", facts.deadline))
+    ends = (("the server's timeout", facts.server.seconds), ("web.deadline", facts.deadline))
     for guard in facts.guards:
         layer = guard.layer("timeout")
         if not isinstance(layer, TimeoutLayer):
@@ -205,6 +175,18 @@ def timeouts_beyond_others(facts: Facts) -> Iterator[Finding]:
                     "request is ended first, and no fallback answers",
                     f"give a timeout well below {limit:g} s",
                 )  # fmt: skip
+
+
+def timeouts_held_against_nothing(facts: Facts) -> Iterator[Finding]:
+    """Find that nobody knows when the server ends a request."""
+    timed = sum(guard.layer("timeout") is not None for guard in facts.guards)
+    if timed and facts.server.unknown:
+        yield Finding(
+            "server_timeout_unknown", HINT, "server",
+            f"when it ends a request is not known ({facts.server.unknown}): the timeouts of "
+            f"{timed} functions are not held against it",
+            "say it by `resilience doctor --server-timeout seconds`",
+        )  # fmt: skip
 
 
 def fallbacks_that_never_ran(facts: Facts) -> Iterator[Finding]:
@@ -282,6 +264,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     bypassed_guards,
     retries_without_end,
     timeouts_beyond_others,
+    timeouts_held_against_nothing,
     fallbacks_that_never_ran,
     thresholds_out_of_reach,
     workers_on_their_own,

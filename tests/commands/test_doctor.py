@@ -14,6 +14,7 @@ from resilience.chaos.settings import ChaosSettings
 from resilience.commands.loading import app_in
 from resilience.testing import ManualClock
 from resilience.web import checkup as checks
+from resilience.web import server_timeout
 from resilience.web.checkup import Facts, checkup, facts_of
 from tests.commands.conftest import Shop
 from tests.commands.running import run, told
@@ -131,20 +132,77 @@ def test_chaos_that_one_alone_may_run_in_production_is_found() -> None:
     ("argv", "environ", "expected"),
     [
         (["/venv/bin/gunicorn", "shop:app"], {}, 30),
+        (["/lib/gunicorn/__main__.py", "shop:app"], {}, 30),
         (["gunicorn", "-t", "12", "shop:app"], {}, 12),
+        (["gunicorn", "-t12"], {}, 12),
         (["gunicorn", "--timeout=7"], {"GUNICORN_CMD_ARGS": "--timeout 90"}, 7),
         (["gunicorn"], {"GUNICORN_CMD_ARGS": "--timeout 90 -w 4"}, 90),
         (["gunicorn", "--timeout", "0"], {}, None),
-        (["gunicorn", "--timeout", "soon"], {}, 30),
-        (["uvicorn", "shop:app"], {}, None),
-        ([], {}, None),
+        (["gunicorn", "--timeout", "soon"], {}, "cannot be read"),
+        (["gunicorn"], {"GUNICORN_CMD_ARGS": "'"}, "cannot be read"),
+        (["gunicorn", "-c", "nowhere.py"], {}, "nowhere.py cannot be read"),
+        (["gunicorn", "-c", "python:shop.conf"], {}, "cannot be read"),
+        (["resilience", "doctor", "-t", "5"], {}, "does not serve this process"),
+        ([], {}, "does not serve this process"),
     ],
 )
 def test_gunicorns_timeout_is_found(
-    argv: list[str], environ: dict[str, str], expected: float | None
+    tmp_path: Path, argv: list[str], environ: dict[str, str], expected: float | str | None
 ) -> None:
     """On its command line, and in the variable for more of it."""
-    assert checks._server_timeout(argv, environ) == expected
+    found = server_timeout.told(argv, environ, tmp_path)
+
+    if isinstance(expected, str):
+        assert (found.seconds, expected in found.unknown) == (None, True), found
+    else:
+        assert (found.seconds, found.unknown) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("timeout = 9", 9),
+        ("timeout = 9\ntimeout: float = 7.5", 7.5),
+        ("timeout = 0", None),
+        ("workers = 3\ndef post_fork(server, worker):\n    timeout = 5", 30),
+        ("import os\ntimeout = int(os.environ['T'])", "works its timeout out"),
+        ("timeout = 5\nif True:\n    timeout = 6", "works its timeout out"),
+        ("from common import *", "works its timeout out"),
+        ("timeout = ", "cannot be read"),
+    ],
+)
+def test_gunicorns_file_is_read_and_not_run(
+    tmp_path: Path, text: str, expected: float | str | None
+) -> None:
+    """The usual one, or the one that it is told; its options come before it."""
+    (tmp_path / "gunicorn.conf.py").write_text(text)
+    (tmp_path / "other.py").write_text(text)
+
+    for argv in ([], ["gunicorn"], ["gunicorn", "-c", "./other.py"]):
+        found = server_timeout.told(argv, {}, tmp_path)
+        if isinstance(expected, str):
+            assert (found.seconds, expected in found.unknown) == (None, True), found
+        else:
+            assert (found.seconds, found.unknown) == (expected, "")
+    assert server_timeout.told(["gunicorn", "-t", "3"], {}, tmp_path).seconds == 3
+
+
+def test_a_server_whose_timeout_nobody_knows_is_told(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a hint, where there are timeouts to hold against it; the file of settings answers it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["resilience"])
+    monkeypatch.delenv("GUNICORN_CMD_ARGS", raising=False)
+
+    @system.timeout(60)
+    def patient() -> None: ...
+
+    assert [each.check for each in checkup(system)] == ["server_timeout_unknown"]
+    assert not checkup(system, server_timeout=90)
+    (tmp_path / "gunicorn.conf.py").write_text("timeout = 60")
+    assert [each.check for each in checkup(system)] == ["timeout_beyond_server"]
+    assert patient() is None
 
 
 def test_a_guard_counts_once(system: System) -> None:

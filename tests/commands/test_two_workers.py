@@ -72,6 +72,16 @@ def program(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def test_the_doctor_knows_what_the_server_works_out(url: str) -> None:
+    """The timeout that gunicorn has, however it came to it."""
+    done = program("doctor", "--json")
+
+    assert done.returncode == 3
+    checks = {each["check"]: each["what"] for each in json.loads(done.stdout)["findings"]}
+    assert "not shorter than the server's timeout, 4 s" in checks["timeout_beyond_server"]
+    assert "2 workers share nothing" in checks["workers_without_fleet"]
+
+
 def test_an_order_says_that_it_holds_in_one_worker(url: str) -> None:
     """And what makes it hold in all."""
     done = program("force", "prices", "shadow", *WHY)
