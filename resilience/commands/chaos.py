@@ -17,6 +17,7 @@ from resilience.chaos.settings import FAULTS
 from resilience.commands.orders import give
 from resilience.commands.running import ASKED, app_at, asks_app, ordered, orders_app, unwell
 from resilience.commands.showing import COLOURS, as_json, cell, printed, table
+from resilience.core.names import did_you_mean
 from resilience.errors import ConfigurationError
 from resilience.web.admin.remote import Remote, RemoteError
 
@@ -27,6 +28,7 @@ PLANS = ("name", "fault", "target", "asked_by", "approved_by")
 RUNNING = ("name", "fault", "target", "remaining", "calls", "injected")
 NOTHING: dict[str, list[dict[str, Any]]] = {"plans": [], "running": [], "results": []}
 HITTING = {kind for kind in FAULTS if kind != Exhaustion.KIND}  # that one takes places, no calls
+SHOWN = ("fault", "target", "seed", "started_at", "duration", "calls", "injected")
 RESULTS = ("name", "status", "target", "injected", "calls", "started_at")
 
 
@@ -39,7 +41,10 @@ def chaos() -> None:
     """Run experiments on a running app, within the limits of its settings."""
 
 
-@chaos.command("list")
+@chaos.command(
+    "list",
+    epilog="\b\nExamples:\n  resilience chaos list\n  resilience chaos list --json | jq .running",
+)
 @asks_app
 def list_(url: str | None, token: str | None, as_json: bool) -> None:
     """List what was asked for, what runs, and what came of the last ones."""
@@ -83,7 +88,37 @@ def run(  # noqa: PLR0917 - click gives them by name
     _tell(results, in_json=as_json)
 
 
-@chaos.command()
+@chaos.command(
+    epilog="\b\nExamples:\n  resilience chaos show 'bank gone'\n"
+    "  resilience chaos show 'bank gone' --json | jq '.results[0].recommendations'"
+)
+@click.argument("name")
+@asks_app
+def show(name: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Tell all of one experiment: who asked for it, how far it is, and what came of its runs."""
+    with app_at(url, token) as app:
+        state = app.state()
+    told = state.get("experiments") or NOTHING
+    found = {key: [each for each in told[key] if each["name"] == name] for key in told}
+    if not any(found.values()):
+        known = [each["name"] for key in told for each in told[key]]
+        raise click.ClickException(
+            f"worker {state['worker']} knows no experiment {name!r}{did_you_mean(name, known)}"
+        )
+    if as_json:
+        _json(found)
+        return
+    for columns, rows in ((RUNNING, found["running"]), (PLANS, found["plans"])):
+        if rows:
+            printed(table(columns, rows), "")
+    for result in found["results"]:
+        rows = [{"what": each.replace("_", " "), "is": result[each]} for each in SHOWN]
+        printed(*_lines(result), table(("what", "is"), [*rows, *_steady(result)]), "")
+
+
+@chaos.command(
+    epilog="\b\nExample:\n  resilience chaos approve 'bank gone' --reason 'agreed'",
+)
 @click.argument("name")
 @orders_app
 def approve(name: str, **given: Any) -> None:
@@ -91,7 +126,7 @@ def approve(name: str, **given: Any) -> None:
     give(**given, action="chaos.approve", name=name)
 
 
-@chaos.command()
+@chaos.command(epilog="\b\nExample:\n  resilience chaos halt --reason 'customers notice'")
 @orders_app
 def halt(**given: Any) -> None:
     """Stop all experiments at once."""
@@ -176,6 +211,18 @@ def _tell(results: list[dict[str, Any]], *, in_json: bool) -> None:
     idle = [each["name"] for each in results if not each["injected"] and each["fault"] in HITTING]
     if idle:
         raise unwell(f"no call was hit, so nothing is shown by: {', '.join(idle)}")
+
+
+def _steady(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what was seen of the steady state before, during and after a run."""
+    return [
+        {
+            "what": f"{when}: {finding['probe']}",
+            "is": f"{finding['saw']} ({'holds' if finding['holds'] else 'does not hold'})",
+        }
+        for when in ("before", "during", "after")
+        for finding in (result[when] or {}).get("findings", ())
+    ]
 
 
 def _lines(result: Mapping[str, Any]) -> list[Text]:

@@ -23,7 +23,7 @@ def journal() -> None:
     """Look after the journal's database."""
 
 
-@journal.command()
+@journal.command(epilog="\b\nExample:\n  resilience journal schema postgresql > journal.sql")
 @click.argument("dialect", type=click.Choice(["sqlite", "postgresql", "mysql"]), default="sqlite")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def schema(dialect: str, as_json: bool) -> None:
@@ -33,7 +33,7 @@ def schema(dialect: str, as_json: bool) -> None:
     click.echo(json.dumps(told) if as_json else sql, nl=as_json)
 
 
-@journal.command()
+@journal.command(epilog="\b\nExample:\n  resilience journal init --url sqlite:///resilience.db")
 @journal_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def init(url: str | None, config: str | None, as_json: bool) -> None:
@@ -46,7 +46,7 @@ def init(url: str | None, config: str | None, as_json: bool) -> None:
     _tell(told, f"{told['address']}: {said}, version {VERSION}", as_json=as_json)
 
 
-@journal.command()
+@journal.command(epilog="\b\nExample:\n  resilience journal upgrade")
 @journal_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def upgrade(url: str | None, config: str | None, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def upgrade(url: str | None, config: str | None, as_json: bool) -> None:
     _tell(told, f"{told['address']}: {said}, version {VERSION}", as_json=as_json)
 
 
-@journal.command()
+@journal.command(epilog="\b\nExample:\n  resilience journal prune --days 7")
 @journal_options
 @click.option("--days", type=click.FloatRange(0, min_open=True), help="Keep so many days.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -14,7 +14,7 @@ from resilience.commands.state import list_features, list_recoveries
 STATES = {"open": "force_open", "closed": "force_closed", "disabled": "disable", "shadow": "shadow"}
 LEVELS = ("normal", "reduced", "minimal", "emergency")
 RECOVER = "recover"
-ALONE = ("healer.", "chaos.")  # in a fleet, too, one worker does it
+ALONE = ("healer.recover", "chaos.run")  # in a fleet, too, one worker does it
 
 lasting = click.option(
     "--for", "lasts", type=click.FloatRange(0, min_open=True),
@@ -42,7 +42,7 @@ def _reached(done: dict[str, Any]) -> str:
     if workers < 2:
         return ""
     said = f"; in worker {cell(done.get('worker'))}, one of {workers}"
-    if done["action"].startswith(ALONE):
+    if done["action"] in ALONE:
         return said
     return f"{said}: the others know of it only by the setting fleet.url"
 
@@ -133,7 +133,7 @@ def features(context: click.Context, url: str | None, token: str | None, as_json
         list_features(url, token, as_json=as_json)
 
 
-@features.command()
+@features.command(epilog="\b\nExample:\n  resilience features enable offers --reason mended")
 @click.argument("name")
 @orders_app
 @lasting
@@ -142,7 +142,9 @@ def enable(name: str, lasts: float | None, **given: Any) -> None:
     give(**given, action="feature.enable", name=name, lasts=lasts)
 
 
-@features.command()
+@features.command(
+    epilog="\b\nExample:\n  resilience features disable offers --reason broken --for 600"
+)
 @click.argument("name")
 @orders_app
 @lasting
@@ -151,7 +153,7 @@ def disable(name: str, lasts: float | None, **given: Any) -> None:
     give(**given, action="feature.disable", name=name, lasts=lasts)
 
 
-@features.command()
+@features.command(epilog="\b\nExample:\n  resilience features rollout offers 25 --reason 'a try'")
 @click.argument("name")
 @click.argument("percent", type=click.FloatRange(0, 100))
 @orders_app
@@ -161,7 +163,9 @@ def rollout(name: str, percent: float, lasts: float | None, **given: Any) -> Non
     give(**given, action="feature.rollout", name=name, percent=percent, lasts=lasts)
 
 
-@features.command("release")
+@features.command(
+    "release", epilog="\b\nExample:\n  resilience features release offers --reason mended"
+)
 @click.argument("name")
 @orders_app
 def release_feature(name: str, **given: Any) -> None:

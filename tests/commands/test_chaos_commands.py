@@ -50,6 +50,12 @@ def test_a_file_is_run_to_its_end(url: str, shop: Shop, calls: None, tmp_path: P
     assert shop.system.chaos.results()[-1].injected > 0
     assert "completed" in run("chaos", "list").stdout
     assert told("chaos", "list")["results"][0]["seed"] == 7
+    said = run("chaos", "show", "prices are slow").stdout
+    assert [each.split() for each in said.splitlines() if each.startswith("seed")] == [
+        ["seed", "7"]
+    ]
+    assert told("chaos", "show", "prices are slow")["results"][0]["status"] == "completed"
+    assert "did you mean 'prices are slow'" in run("chaos", "show", "prices are slwo").stderr
 
 
 def test_what_hits_no_call_shows_nothing(url: str, shop: Shop, tmp_path: Path) -> None:

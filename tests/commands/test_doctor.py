@@ -1,8 +1,6 @@
 """What is mis-built is found: each check by itself, and all of them on apps and running ones."""
 
-import json
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from resilience.chaos.settings import ChaosSettings
 from resilience.commands.loading import app_in
 from resilience.testing import ManualClock
 from resilience.web import checkup as checks
-from resilience.web import server_timeout
 from resilience.web.checkup import Facts, checkup, facts_of
 from tests.commands.conftest import Shop
 from tests.commands.running import run, told
@@ -128,65 +125,6 @@ def test_chaos_that_one_alone_may_run_in_production_is_found() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("argv", "environ", "expected"),
-    [
-        (["/venv/bin/gunicorn", "shop:app"], {}, 30),
-        (["/lib/gunicorn/__main__.py", "shop:app"], {}, 30),
-        (["gunicorn", "-t", "12", "shop:app"], {}, 12),
-        (["gunicorn", "-t12"], {}, 12),
-        (["gunicorn", "--timeout=7"], {"GUNICORN_CMD_ARGS": "--timeout 90"}, 7),
-        (["gunicorn"], {"GUNICORN_CMD_ARGS": "--timeout 90 -w 4"}, 90),
-        (["gunicorn", "--timeout", "0"], {}, None),
-        (["gunicorn", "--timeout", "soon"], {}, "cannot be read"),
-        (["gunicorn"], {"GUNICORN_CMD_ARGS": "'"}, "cannot be read"),
-        (["gunicorn", "-c", "nowhere.py"], {}, "nowhere.py cannot be read"),
-        (["gunicorn", "-c", "python:shop.conf"], {}, "cannot be read"),
-        (["resilience", "doctor", "-t", "5"], {}, "does not serve this process"),
-        ([], {}, "does not serve this process"),
-    ],
-)
-def test_gunicorns_timeout_is_found(
-    tmp_path: Path, argv: list[str], environ: dict[str, str], expected: float | str | None
-) -> None:
-    """On its command line, and in the variable for more of it."""
-    found = server_timeout.told(argv, environ, tmp_path)
-
-    if isinstance(expected, str):
-        assert (found.seconds, expected in found.unknown) == (None, True), found
-    else:
-        assert (found.seconds, found.unknown) == (expected, "")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("timeout = 9", 9),
-        ("timeout = 9\ntimeout: float = 7.5", 7.5),
-        ("timeout = 0", None),
-        ("workers = 3\ndef post_fork(server, worker):\n    timeout = 5", 30),
-        ("import os\ntimeout = int(os.environ['T'])", "works its timeout out"),
-        ("timeout = 5\nif True:\n    timeout = 6", "works its timeout out"),
-        ("from common import *", "works its timeout out"),
-        ("timeout = ", "cannot be read"),
-    ],
-)
-def test_gunicorns_file_is_read_and_not_run(
-    tmp_path: Path, text: str, expected: float | str | None
-) -> None:
-    """The usual one, or the one that it is told; its options come before it."""
-    (tmp_path / "gunicorn.conf.py").write_text(text)
-    (tmp_path / "other.py").write_text(text)
-
-    for argv in ([], ["gunicorn"], ["gunicorn", "-c", "./other.py"]):
-        found = server_timeout.told(argv, {}, tmp_path)
-        if isinstance(expected, str):
-            assert (found.seconds, expected in found.unknown) == (None, True), found
-        else:
-            assert (found.seconds, found.unknown) == (expected, "")
-    assert server_timeout.told(["gunicorn", "-t", "3"], {}, tmp_path).seconds == 3
-
-
 def test_a_server_whose_timeout_nobody_knows_is_told(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,18 +192,6 @@ Resilience(app, system=system)
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Be in a folder of its own, whose modules are gone afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if name.startswith("mis_built"):
-            del sys.modules[name]
-
-
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -321,95 +247,3 @@ def test_a_running_app_is_examined_by_its_own_worker(url: str, shop: Shop) -> No
     assert told_now["findings"][0]["check"] == "retry_without_deadline"
     assert run("doctor").exit_code == 3
     assert endless() is None
-
-
-GUARDED = """
-from resilience import System
-
-system = System({"circuits": {"pay": {"reset_timeout": 7}}})
-
-class Bank:
-    @system.circuit("pay", min_calls=9)
-    def pay(self): ...
-
-def bare(): ...
-"""
-
-
-def test_explain_says_where_each_number_came_from(folder: Path) -> None:
-    """Of functions and methods; as JSON, too."""
-    (folder / "mis_built_calls.py").write_text(GUARDED)
-
-    said = run("explain", "mis_built_calls:Bank.pay").stdout
-    layers = json.loads(run("explain", "mis_built_calls.py:Bank.pay", "--json").stdout)["layers"]
-
-    assert "min_calls = 9  (decorator)" in said
-    assert "reset_timeout = 7.0  (settings)" in said
-    assert [each["role"] for each in layers] == ["circuit"]
-
-
-@pytest.mark.parametrize(
-    ("place", "seen_from"),
-    [
-        ("mis_built_shop/calls.py", "."),
-        ("./mis_built_shop/calls.py", "."),
-        ("{root}/mis_built_shop/calls.py", "."),
-        ("{root}/mis_built_shop/calls.py", "other"),
-    ],
-)
-@pytest.mark.parametrize("is_package", [False, True])
-def test_a_module_may_be_given_by_its_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, seen_from: str, is_package: bool
-) -> None:
-    """From here, or by its whole path, in a package or not."""
-    (folder / "mis_built_shop").mkdir()
-    (folder / "mis_built_shop" / "calls.py").write_text(GUARDED)
-    if is_package:
-        (folder / "mis_built_shop" / "__init__.py").touch()
-    (folder / "other").mkdir()
-    monkeypatch.chdir(folder / seen_from)
-
-    result = run("explain", f"{place.format(root=folder)}:Bank.pay")
-
-    assert (result.exit_code, "min_calls = 9" in result.stdout) == (0, True), result.output
-    sys.modules.pop("calls", None)
-
-
-@pytest.mark.parametrize(
-    ("place", "expected"),
-    [
-        ("mis_built_nowhere.py:pay", "no file 'mis_built_nowhere.py'"),
-        ("mis_built_calls:bare", "has no guard"),
-        ("mis_built_calls:Bnak.pay", "did you mean 'Bank'"),
-        ("mis_built_calls", "give module:function"),
-        ("mis_built_nowhere:pay", "no module 'mis_built_nowhere'"),
-        ("mis_built_broken:pay", "ZeroDivisionError"),
-    ],
-)
-def test_explain_says_what_it_cannot_find(folder: Path, place: str, expected: str) -> None:
-    """And near names."""
-    (folder / "mis_built_calls.py").write_text(GUARDED)
-    (folder / "mis_built_broken.py").write_text("1 / 0")
-
-    result = run("explain", place)
-
-    assert (result.exit_code, expected in result.stderr) == (1, True), result.stderr
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script(shell: str) -> None:
-    """For each shell."""
-    assert "_RESILIENCE_COMPLETE" in run("completion", shell).stdout
-
-
-def test_every_command_has_help_with_examples() -> None:
-    """Groups and what is in them included."""
-    from resilience.cli import assembled
-
-    root = assembled()
-    for name, command in root.commands.items():
-        if command.hidden:
-            continue
-        said = run(name, "--help").stdout
-        assert len(command.get_short_help_str()) > 10
-        assert "Example" in said, name

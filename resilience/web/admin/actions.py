@@ -237,10 +237,8 @@ ACTIONS: Mapping[str, Action] = {
     "healer.recover": Action(
         _NAMED, _heal, "Recover a component now, whatever limits say.", alone=True
     ),
-    "chaos.plan": Action({EXPERIMENT: True}, _plan, "Ask for an experiment.", alone=True),
-    "chaos.approve": Action(
-        _NAMED, _approve, "Let somebody else's experiment run once.", alone=True
-    ),
+    "chaos.plan": Action({EXPERIMENT: True}, _plan, "Ask for an experiment."),
+    "chaos.approve": Action(_NAMED, _approve, "Let somebody else's experiment run once."),
     "chaos.run": Action(_NAMED, _run, "Begin an experiment that was asked for.", alone=True),
     "chaos.halt": Action({}, _halt, "Stop all experiments at once."),
     "feature.release": Action(_NAMED, _on_feature("release"), "End all orders on it."),
