@@ -156,7 +156,14 @@ def test_faults_take_what_was_promised(name: str, parameters: list[str]) -> None
     assert list(inspect.signature(getattr(resilience, name)).parameters) == parameters
 
 
-PRESETS = ["latency_spike", "error_burst", "outage", "slow_database", "resource_exhaustion"]
+PRESETS = [
+    "latency_spike",
+    "error_burst",
+    "outage",
+    "slow_database",
+    "cascade",
+    "resource_exhaustion",
+]
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -27,7 +27,9 @@ class Experiment:
         fault: what goes wrong: a `Fault`, or as files say it, `{"kind": "latency", "seconds": 2}`.
         target: where: the name of a circuit, component, feature, bulkhead, or guarded function
             (`module.qualname`), with "circuit:", "component:", "feature:", "bulkhead:" or
-            "function:" before it where one name is several things. Or a guarded function.
+            "function:" before it where one name is several things. Or a guarded function. Or
+            several of them in a tuple or list: they fail one after the other, each one part of
+            the duration later, and go on failing.
         duration: seconds, > 0 (or a `timedelta`); None, as in a file that does not say: the
             setting `default_duration`.
         share: above 0 and at most 1, of the calls that match.
@@ -57,8 +59,7 @@ class Experiment:
         text("experiment name", self.name)
         put = object.__setattr__  # frozen: what is given comes in several shapes
         put(self, "fault", fault_of(self.fault))
-        if not callable(self.target):
-            text("experiment target", self.target)
+        put(self, "target", _target(self.target))
         if self.duration is not None:
             put(self, "duration", seconds("experiment duration", self.duration))
         put(self, "share", number("experiment share", self.share, above=0.0, most=1.0))
@@ -71,9 +72,12 @@ class Experiment:
     @property
     def target_name(self) -> str:
         """The target, as people read it."""
-        if isinstance(self.target, str):
-            return self.target
-        return f"{self.target.__module__}.{self.target.__qualname__}"
+        return " → ".join(_named(each) for each in self.targets)
+
+    @property
+    def targets(self) -> tuple[Any, ...]:
+        """The targets, in the order in which they fail."""
+        return self.target if isinstance(self.target, tuple) else (self.target,)
 
     @classmethod
     def of(cls, value: Any) -> Experiment:
@@ -99,6 +103,19 @@ class Experiment:
     def with_seed(self, seed: int) -> Experiment:
         """Return the same experiment with that seed: to replay the run that told it."""
         return replace(self, seed=seed)
+
+
+def _target(given: Any) -> Any:
+    if isinstance(given, list | tuple):
+        if not given:
+            raise ConfigurationError("experiment target=(): give a name, or several")
+        several = tuple(_target(each) for each in given)
+        return several[0] if len(several) == 1 else several
+    return given if callable(given) else text("experiment target", given)
+
+
+def _named(target: Any) -> str:
+    return target if isinstance(target, str) else f"{target.__module__}.{target.__qualname__}"
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

@@ -114,12 +114,34 @@ class Injection:
         )
 
 
-def struck(injection: Injection, call: Call, kind: Kind) -> Call:
+class Later:
+    """An injection from a moment on, for the later ones of several targets.
+
+    Args:
+        whole: the injection, which counts.
+        since: monotonic seconds from which it hits.
+        clock: tells the time.
+    """
+
+    def __init__(self, whole: Injection, since: float, clock: Clock) -> None:
+        self._whole, self._since, self._clock = whole, since, clock
+        self.hold_up, self.hold_up_async = whole.hold_up, whole.hold_up_async
+
+    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
+        """Return what happens to a call; None: nothing."""
+        return None if self._clock.monotonic() < self._since else self._whole.strike(args, kwargs)
+
+    def apart(self) -> Later:
+        """Return the same for calls that are not the target's own."""
+        return Later(self._whole.apart(), self._since, self._clock)
+
+
+def struck(injection: Injection | Later, call: Call, kind: Kind) -> Call:
     """Return `call`, of that kind, with the fault in it."""
     return _SHELLS[kind](injection, call)
 
 
-def _sync(injection: Injection, call: Call) -> Call:
+def _sync(injection: Injection | Later, call: Call) -> Call:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         blow = injection.strike(args, kwargs)
         if blow is None:
@@ -142,7 +164,7 @@ async def _finish(blow: Blow, result: Any) -> Any:
     return answer if blow.result is None else blow.result(answer)
 
 
-def _async(injection: Injection, call: Call) -> Call:
+def _async(injection: Injection | Later, call: Call) -> Call:
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         blow = injection.strike(args, kwargs)
         if blow is None:
@@ -155,7 +177,7 @@ def _async(injection: Injection, call: Call) -> Call:
     return guarded
 
 
-def _generator(injection: Injection, call: Call) -> Call:
+def _generator(injection: Injection | Later, call: Call) -> Call:
     def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         blow = injection.strike(args, kwargs)
         if blow is not None:
@@ -171,7 +193,7 @@ def _generator(injection: Injection, call: Call) -> Call:
     return guarded
 
 
-def _async_generator(injection: Injection, call: Call) -> Call:
+def _async_generator(injection: Injection | Later, call: Call) -> Call:
     def start(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         blow = injection.strike(args, kwargs)
         items: AsyncGenerator[Any, Any] = call(*args, **kwargs)
@@ -181,7 +203,7 @@ def _async_generator(injection: Injection, call: Call) -> Call:
 
 
 async def _struck_items(
-    injection: Injection, blow: Blow, items: AsyncGenerator[Any, Any]
+    injection: Injection | Later, blow: Blow, items: AsyncGenerator[Any, Any]
 ) -> AsyncGenerator[Any, Any]:
     await injection.hold_up_async(blow.delay)
     if blow.error is not None:
@@ -190,7 +212,7 @@ async def _struck_items(
         yield item if blow.result is None else blow.result(item)
 
 
-_SHELLS: dict[Kind, Callable[[Injection, Call], Call]] = {
+_SHELLS: dict[Kind, Callable[[Injection | Later, Call], Call]] = {
     Kind.SYNC: _sync,
     Kind.ASYNC: _async,
     Kind.GENERATOR: _generator,

@@ -10,7 +10,7 @@ from typing import Any
 from resilience.chaos import skew
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import ClockSkew, Corrupt, Exhaustion
-from resilience.chaos.injection import Injection, struck
+from resilience.chaos.injection import Injection, Later, struck
 from resilience.chaos.openings import openings
 from resilience.chaos.surroundings import Surroundings
 from resilience.chaos.targets import COMPONENT, Aim
@@ -30,18 +30,21 @@ class Insertion:
         aim: the calls.
         runtime: the system's ground.
         around: its parts.
+        duration: seconds in all; of several targets each begins one part of it later.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what goes in, where, and for how long
         self,
         injection: Injection,
         experiment: Experiment,
         aim: Aim,
         runtime: Runtime,
         around: Surroundings,
+        duration: float = 0.0,
     ) -> None:
         self._injection, self._experiment, self._aim = injection, experiment, aim
         self._runtime, self._around = runtime, around
+        self._step = duration / max(1, len(aim.parts))
         self._undo: list[Callable[[], object]] = []
 
     def put_in(self) -> None:
@@ -73,28 +76,34 @@ class Insertion:
         self._runtime.watchers -= 1
 
     def _open(self) -> None:
-        for run, guard in self._aim.runs:
+        now = self._runtime.clock.monotonic()
+        for place, part in enumerate(self._aim.parts or (self._aim,)):
+            late = Later(self._injection, now + place * self._step, self._runtime.clock)
+            self._open_one(part, late if place else self._injection)
+
+    def _open_one(self, aim: Aim, injection: Injection | Later) -> None:
+        for run, guard in aim.runs:
             cells = openings(run, guard.call)
             if not cells:
                 raise ChaosRefusedError(f"{guard.name} cannot be reached, or is hit already")
-            made = struck(self._injection, guard.call, guard.kind)
+            made = struck(injection, guard.call, guard.kind)
             for cell in cells:
                 self._put(cell, made)
-        for circuit in self._aim.circuits:
-            circuit.inside = self._inside
+        for circuit in aim.circuits:
+            circuit.inside = partial(self._inside, injection)
             self._undo.append(partial(setattr, circuit, "inside", None))
-        if self._aim.kind == COMPONENT and self._hits_anything:
-            apart = self._injection.apart()
+        if aim.kind == COMPONENT and self._hits_anything:
+            apart = injection.apart()
             self._undo.append(
                 self._around.inside_checks(
-                    self._aim.name, lambda call: struck(apart, call, kind_of(call))
+                    aim.name, lambda call: struck(apart, call, kind_of(call))
                 )
             )
 
-    def _inside(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _inside(self, injection: Injection | Later, call: Callable[..., Any]) -> Callable[..., Any]:
         if (call is begin or call is begin_async) and not self._hits_anything:
             return call
-        return struck(self._injection, call, kind_of(call))
+        return struck(injection, call, kind_of(call))
 
     @property
     def _hits_anything(self) -> bool:

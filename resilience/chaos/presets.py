@@ -23,7 +23,8 @@ class Options(TypedDict, total=False):
 
 
 def _made(preset: str, fault: Any, target: Any, options: Options) -> Experiment:
-    named = target if isinstance(target, str) else target.__qualname__
+    every = target if isinstance(target, tuple) else (target,)
+    named = ", ".join(each if isinstance(each, str) else each.__qualname__ for each in every)
     given: dict[str, Any] = {"name": f"{preset} of {named}"[:200], **options}
     return Experiment(fault=fault, target=target, **given)
 
@@ -60,22 +61,16 @@ def resource_exhaustion(
     return _made("resource exhaustion", Exhaustion(bulkhead), target, options)
 
 
-def cascade(*targets: Any, **options: Unpack[Options]) -> list[Experiment]:
-    """Return one outage for each target, to be run one after the other, or begun together.
+def cascade(*targets: Any, **options: Unpack[Options]) -> Experiment:
+    """Return an experiment in which one target after the other stops to answer.
 
-    Each is half as long as the one before; `chaos.max_concurrent` says how many run at once.
+    Each goes one part of the duration after the one before, and none comes back before the end.
     """
-    length: Any = options.get("duration") or 60.0
-    found = []
-    for place, target in enumerate(targets):
-        given: Options = {**options, "duration": length / 2**place}
-        given["name"] = f"{options.get('name', 'cascade')} {place + 1}"
-        found.append(_made("cascade", Outage(), target, given))
-    return found
+    return _made("cascade", Outage(), tuple(targets), options)
 
 
 PRESETS = {
     each.__name__: each
-    for each in (latency_spike, error_burst, outage, slow_database, resource_exhaustion)
+    for each in (latency_spike, error_burst, outage, slow_database, cascade, resource_exhaustion)
 }
-"""Presets of one experiment, by name."""
+"""Presets, by name."""

@@ -74,7 +74,7 @@ class Run:
         )
         self._before = self._during = SteadyState()
         self._evidence: Evidence | None = None
-        self._insertion = Insertion(self.injection, experiment, aim, runtime, around)
+        self._insertion = Insertion(self.injection, experiment, aim, runtime, around, duration)
         self._abort = ""
         self._lock = Lock()
 

@@ -42,12 +42,14 @@ class Aim:
         name: the name, without its kind.
         runs: the guarded calls, each with its guard.
         circuits: circuits that are used without a decorator, too.
+        parts: of several targets, each by itself, in the order in which they fail.
     """
 
     kind: str
     name: str
     runs: tuple[tuple[Call, Guard], ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    parts: tuple[Aim, ...] = ()
 
     @property
     def guards(self) -> Iterator[Guard]:
@@ -83,6 +85,8 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
     Raises:
         ConfigurationError: nothing has that name; says near ones.
     """
+    if isinstance(target, tuple):
+        return _several(tuple(aim_at(each, runtime, around) for each in target))
     runs = guarded_runs(runtime)
     if not isinstance(target, str):
         return _aim_at_function(target, runs)
@@ -102,6 +106,16 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
         known |= {each.name for each in around.circuits()}
         raise ConfigurationError(f"unknown target {target!r}{did_you_mean(target, known)}")
     return found
+
+
+def _several(parts: tuple[Aim, ...]) -> Aim:
+    for place, part in enumerate(parts):
+        if any(part.overlaps(earlier) for earlier in parts[:place]):
+            raise ConfigurationError(f"target {part.name!r} is among the targets twice")
+    name = " → ".join(each.name for each in parts)
+    runs = tuple(run for part in parts for run in part.runs)
+    circuits = tuple(circuit for part in parts for circuit in part.circuits)
+    return Aim("several", name, runs, circuits, parts)
 
 
 def _aim_at_function(target: Any, runs: list[tuple[Call, Guard]]) -> Aim:

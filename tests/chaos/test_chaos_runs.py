@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from resilience import (
+    ChaosRefusedError,
     ConfigurationError,
     Corrupt,
     Error,
@@ -19,7 +20,9 @@ from resilience import (
     Latency,
     Outage,
     System,
+    cascade,
 )
+from resilience.core.guard import name_of
 from resilience.testing import ManualClock
 
 Call = Callable[[], object]
@@ -86,6 +89,55 @@ def test_a_function_under_a_bare_retry_is_a_target(system: System) -> None:
     experiment = Experiment("broken", Outage(), rates, duration=3, steady_state=[traffic(rates)])
 
     assert system.chaos.run(experiment).injected > 0
+
+
+def test_a_cascade_takes_one_target_after_the_other(system: System, prices: Call) -> None:
+    """In one run, with one result; none comes back before its end."""
+
+    @system.circuit("stock", min_calls=100)
+    def stock() -> int:
+        return 1
+
+    log: list[tuple[bool, bool]] = []
+
+    def look() -> None:
+        log.append((not fails(prices), not fails(stock)))
+
+    result = system.chaos.run(cascade("prices", stock, duration=10, steady_state=[look]))
+
+    assert (result.status, result.target) == ("completed", f"prices → {name_of(stock)}")
+    during = [each for each in log[1:] if each != (True, True)]
+    assert during[0] == (False, True)
+    assert during[-1] == (False, False)
+    assert during == sorted(during, reverse=True)
+    assert 3 <= during.count((False, True)) <= 6
+    assert result.injected == len(during) + during.count((False, False))
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ((), "give a name, or several"),
+        (("prices", "prices"), "twice"),
+        (("prices", "x"), "unknown"),
+    ],
+)
+def test_what_is_no_cascade_is_refused(
+    system: System, prices: Call, targets: tuple[str, ...], expected: str
+) -> None:
+    """Nothing is injected."""
+    with pytest.raises((ConfigurationError, ChaosRefusedError), match=expected):
+        system.chaos.run(cascade(*targets, duration=1)).check()
+    assert prices() == 7
+
+
+def fails(call: Call) -> bool:
+    """Tell whether a call fails."""
+    try:
+        call()
+    except InjectedFaultError:
+        return True
+    return False
 
 
 def test_the_advice_names_what_to_change_and_why(system: System, prices: Call) -> None:

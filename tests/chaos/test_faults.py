@@ -91,4 +91,4 @@ def test_presets_are_experiments() -> None:
     assert latency_spike("prices", 3.0, duration=9).fault == Latency(3.0, 0.2)
     assert error_burst("prices").share == 0.5
     assert slow_database("orders", name="slow").name == "slow"
-    assert [each.duration for each in cascade("a", "b", duration=20)] == [20.0, 10.0]
+    assert cascade("a", "b", duration=20).target_name == "a → b"

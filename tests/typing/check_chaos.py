@@ -16,7 +16,7 @@ assert_type(system.chaos.halt(), int)
 assert_type(system.chaos.run(experiment).recommendations, tuple[str, ...])
 assert_type(load("experiments.toml"), list[Experiment])
 assert_type(latency_spike("prices", 2.0, duration=30), Experiment)
-assert_type(cascade("prices", "stock"), list[Experiment])
+assert_type(cascade("prices", "stock"), Experiment)
 
 
 async def asynchronous() -> None:

@@ -12,6 +12,7 @@ _FAULT = {
     "properties": {"kind": {"enum": list(FAULTS)}},
     "required": ["kind"],
 }
+_TARGET = {"type": "string", "minLength": 1, "maxLength": 200}
 _FIELDS: dict[str, dict[str, Any]] = {
     NAME: {"type": "string", "minLength": 1, "maxLength": 200},
     FOR: {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST_FOR},
@@ -23,7 +24,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "properties": {
             "name": {"type": "string", "minLength": 1, "maxLength": 200},
             "fault": {"oneOf": [{"enum": list(FAULTS)}, _FAULT]},
-            "target": {"type": "string", "minLength": 1, "maxLength": 200},
+            "target": {"oneOf": [_TARGET, {"type": "array", "items": _TARGET, "minItems": 1}]},
             "duration": {"type": "number", "exclusiveMinimum": 0},
             "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
             "steady_state": {"type": "array", "items": {"type": "string"}},
