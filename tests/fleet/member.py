@@ -17,7 +17,8 @@ if "CLOCK_AHEAD" in os.environ:
 
 from resilience import CircuitOpenError, Event, System
 from resilience.circuits.states import Trial
-from resilience.errors import ConfigurationError
+from resilience.errors import ConfigurationError, StoreUnavailableError
+from resilience.fleet.leases import Lease
 
 
 def _fail() -> None:
@@ -40,6 +41,7 @@ class Member:
         self.system.on_event(self.events.append)
         self.slowest = 0.0
         self.held: Any = None
+        self.lease: Lease | None = None
 
     def start(self) -> str:
         """Begin; return what was refused, or ""."""
@@ -88,11 +90,6 @@ class Member:
             return False
         return True
 
-    def claim(self, name: str) -> int:
-        """Return the token of a lease that only one may hold, or 0: another has it."""
-        lease = self.system.fleet.claim(name)
-        return 0 if lease is None else lease.token
-
     def wall_clock(self) -> float:
         """Return its time of day."""
         return time.time()
@@ -108,6 +105,28 @@ class Member:
     def open(self, count: int) -> int:
         """Return how many of many circuits are open."""
         return sum(self.state(f"it[{number}]") == "open" for number in range(count))
+
+    def order(self, what: str) -> None:
+        """Give an operator's order on the circuit, or take it back."""
+        getattr(self.system.circuits.get("it", **self.circuit), what)("a drill", "ada")
+
+    def confirm(self) -> str:
+        """Return "2 of 3" that have taken all orders in, or why nobody knows."""
+        try:
+            found = self.system.fleet.confirm(5.0)
+        except StoreUnavailableError as error:
+            return str(error)
+        return f"{found.confirmed} of {found.live}"
+
+    def claim(self, name: str, lasts: float = 15.0) -> int:
+        """Return the token of a lease that only one may hold, or 0: another has it."""
+        lease = self.system.fleet.claim(name, lasts=lasts)
+        self.lease = lease or self.lease
+        return 0 if lease is None else lease.token
+
+    def holds(self) -> bool:
+        """Tell whether its last lease may be relied on."""
+        return self.lease is not None and self.lease.holds()
 
     def fleet(self) -> dict[str, Any]:
         """Return what it knows of the fleet."""

@@ -76,12 +76,13 @@ def test_what_cut_off_workers_learnt_the_others_hear(fresh_redis: RedisServer) -
 
 
 def test_a_lease_of_a_worker_that_is_killed_is_given_to_another(fresh_redis: RedisServer) -> None:
-    """After its silence, with a higher token, by which late deeds of the dead are known."""
+    """When its time is up, with a higher token, by which late deeds of the dead are known."""
     with crew(fresh_redis.url, 2) as workers:
         workers.meet()
         victim, heir = workers
-        first = victim.ask("claim", "recover payments")
+        first = victim.ask("claim", "recover payments", 3.0)
         assert first > 0
+        assert heir.ask("claim", "keep the cache", 3.0) > 0
         assert heir.ask("claim", "recover payments") == 0
         victim.kill()
         workers.remove(victim)
@@ -95,6 +96,7 @@ def test_a_lease_of_a_worker_that_is_killed_is_given_to_another(fresh_redis: Red
         workers.until(inherited)
 
         assert tokens[-1] > first
+        assert heir.ask("claim", "keep the cache") == 0, "its own is renewed"
 
 
 def test_clocks_that_are_half_a_minute_wrong_change_nothing(fresh_redis: RedisServer) -> None:
