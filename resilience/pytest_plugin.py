@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from resilience.core.demand import is_made
 from resilience.errors import ResilienceError
-from resilience.systems import System, system
+from resilience.systems import system
 from resilience.testing import force_open, inactive, make_stoppable, record_events, reset
 
 if TYPE_CHECKING:
     from resilience.events import Event
-    from resilience.testing import inject
+    from resilience.testing import StoppableSystem, inject
 
 for _each in ("circuits", "fleets", "stores"):
     pytest.register_assert_rewrite(f"resilience.testing.contracts.{_each}")
@@ -128,7 +128,7 @@ def _inject() -> type[inject]:
 
 
 @pytest.fixture
-def resilience() -> Iterator[System]:
+def resilience() -> Iterator[StoppableSystem]:
     """The process-wide system, afresh, on a clock that stands still.
 
     It is the one that the bare decorators use, so the app's own guards are under test.
@@ -138,7 +138,7 @@ def resilience() -> Iterator[System]:
     reset()
     clock.stop()
     try:
-        yield system
+        yield cast("StoppableSystem", system)
     finally:
         reset()
         clock.go_on()

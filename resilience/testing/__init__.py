@@ -12,7 +12,12 @@ from resilience.core.guard import guarded_runs
 from resilience.events import Event
 from resilience.systems import System
 from resilience.systems import system as default_system
-from resilience.testing.clocks import ManualClock, StoppableClock, make_stoppable
+from resilience.testing.clocks import (
+    ManualClock,
+    StoppableClock,
+    StoppableSystem,
+    make_stoppable,
+)
 
 if TYPE_CHECKING:
     from resilience.testing.contracts.circuits import CircuitMachine, OperatedMachine
@@ -28,6 +33,7 @@ __all__ = [
     "ManualClock",
     "OperatedMachine",
     "StoppableClock",
+    "StoppableSystem",
     "StoreContract",
     "Workers",
     "force_open",

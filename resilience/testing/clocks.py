@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 from resilience.clock import SystemClock
 from resilience.core.checks import duration
 from resilience.core.demand import is_made
+from resilience.systems import System
 
 if TYPE_CHECKING:
-    from resilience.systems import System
+    from resilience.settings import Settings
 
 
 class ManualClock:
@@ -104,6 +107,25 @@ class StoppableClock:
         if self._hand is not None:
             self._ahead = max(self._ahead, self._hand.monotonic() - time.monotonic())
             self._hand = None
+
+
+class StoppableSystem(System):
+    """A system whose clock can be stopped; what the fixture `resilience` gives, to type checkers.
+
+    Args:
+        settings: as of `System`.
+        random: where its chance comes from.
+    """
+
+    def __init__(
+        self, settings: Settings | Mapping[str, Any] | None = None, *, random: Random | None = None
+    ) -> None:
+        super().__init__(settings, clock=StoppableClock(), random=random)
+
+    @property
+    def clock(self) -> StoppableClock:
+        """Its clock, which runs by itself until it is stopped."""
+        return make_stoppable(self)
 
 
 def make_stoppable(system: System) -> StoppableClock:

@@ -1,13 +1,11 @@
 """The pytest plugin in users' suites."""
 
 import json
-import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
-import resilience.testing
 from tests.plugin.suites import pytest_in, suite
 
 FIXTURES = """
@@ -352,42 +350,3 @@ def test_it_is_loaded_by_itself() -> None:
     assert [(each.name, each.value) for each in points] == [
         ("resilience", "resilience.pytest_plugin")
     ]
-
-
-EARLY = """
-from resilience import circuit
-
-@circuit("early")
-def early(): ...
-"""
-
-
-@pytest.mark.parametrize(
-    ("plugins", "expected"), [(("-p", "resilience", "-p", "mine"), "1 passed"),
-                              (("-p", "mine"), "load that first, by `-p resilience`")],
-)  # fmt: skip
-def test_a_plugin_that_makes_circuits_comes_after_it(
-    tmp_path: Path, plugins: tuple[str, ...], expected: str
-) -> None:
-    """By the name that it is installed under; the fixture says so to whoever did not."""
-    test = "def test_it(resilience): pass"
-    folder = suite(tmp_path, test_it=test, mine=EARLY)
-
-    done = pytest_in(folder, plugins=plugins)
-
-    assert expected in done.stdout, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    ("name", "module"), [("CircuitMachine", "hypothesis"), ("StoreContract", "pytest")]
-)
-def test_contracts_say_which_extra_they_need(
-    monkeypatch: pytest.MonkeyPatch, name: str, module: str
-) -> None:
-    """Where it is not installed."""
-    for kind in ("circuits", "stores"):
-        monkeypatch.delitem(sys.modules, f"resilience.testing.contracts.{kind}", raising=False)
-    monkeypatch.setitem(sys.modules, module, None)
-
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'resilience-web\[testing\]'"):
-        getattr(resilience.testing, name)
