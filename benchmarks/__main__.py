@@ -9,6 +9,7 @@ from functools import partial
 
 from benchmarks import footprint, loops
 from benchmarks.calls import GROUPS, Group
+from benchmarks.experiments import EXPERIMENT_GROUPS
 from benchmarks.features import FEATURE_GROUPS
 from benchmarks.footprint import Measure
 from benchmarks.peers import Peer, installed_version, load_peers
@@ -20,7 +21,7 @@ from benchmarks.rounds import time_rounds
 ROUNDS, QUICK_ROUNDS = 21, 5
 IMPORTS, QUICK_IMPORTS = 21, 11
 MEASURES = ("memory", "import")
-_OWN_GROUPS = GROUPS | FEATURE_GROUPS | REQUEST_GROUPS
+_OWN_GROUPS = GROUPS | FEATURE_GROUPS | EXPERIMENT_GROUPS | REQUEST_GROUPS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.calls import CLOSURE
+from benchmarks.experiments import EXPERIMENT_GROUPS, NEVER
 from benchmarks.features import FEATURE_GROUPS
 from benchmarks.report import Run, verdicts
 from benchmarks.rounds import Timing
@@ -15,6 +16,14 @@ def test_every_subject_can_be_timed(key: str) -> None:
 
     assert group.baseline == CLOSURE
     assert all(subject.loop(3) > 0 for subject in group.subjects)
+
+
+def test_experiments_are_timed_against_a_call_without() -> None:
+    """Three guarded calls, of which one is hit."""
+    group = EXPERIMENT_GROUPS["chaos"]([])
+
+    assert group.baseline == NEVER
+    assert [subject.loop(3) > 0 for subject in group.subjects] == [True] * 3
 
 
 def test_the_targets_read_what_the_tables_have() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -99,6 +100,30 @@ def test_a_call_that_nobody_hits_runs_the_code_of_its_author(system: System) -> 
 
     assert before == [plain]
     assert [cell.cell_contents for cell in openings(guarded, plain)] == before
+
+
+def test_a_call_that_nobody_hits_makes_no_further_call(system: System) -> None:
+    """Counted by the interpreter: as many before, after, and while another one is hit."""
+    guarded = system.circuit("it")(plain)
+    system.circuits.get("other")
+
+    def calls() -> int:
+        seen = []
+        sys.setprofile(lambda _, what, __: seen.append(what) if what == "call" else None)
+        try:
+            guarded()
+        finally:
+            sys.setprofile(None)
+        return len(seen)
+
+    calls()
+    before = calls()
+    run = system.chaos.start(Experiment("other", Outage(), "other", duration=5.0))
+    meanwhile = calls()
+    run.end("completed")
+    system.chaos.run(Experiment("it", Outage(), "it", duration=5.0))
+
+    assert (meanwhile, calls()) == (before, before)
 
 
 def test_methods_are_reached_too(system: System) -> None:
