@@ -103,17 +103,10 @@ def show(name: str, url: str | None, token: str | None, as_json: bool) -> None:
     if not any(found.values()):
         known = [each["name"] for key in told for each in told[key]]
         raise click.ClickException(
-            f"worker {state['worker']} knows no experiment {name!r}{did_you_mean(name, known)}"
+            f"worker {cell(state['worker'])} knows no experiment {name!r}"
+            f"{did_you_mean(name, known)}; if its server has others, ask again: they may"
         )
-    if as_json:
-        _json(found)
-        return
-    for columns, rows in ((RUNNING, found["running"]), (PLANS, found["plans"])):
-        if rows:
-            printed(table(columns, rows), "")
-    for result in found["results"]:
-        rows = [{"what": each.replace("_", " "), "is": result[each]} for each in SHOWN]
-        printed(*_lines(result), table(("what", "is"), [*rows, *_steady(result)]), "")
+    _json(found) if as_json else _tell_all(found)
 
 
 @chaos.command(
@@ -211,6 +204,15 @@ def _tell(results: list[dict[str, Any]], *, in_json: bool) -> None:
     idle = [each["name"] for each in results if not each["injected"] and each["fault"] in HITTING]
     if idle:
         raise unwell(f"no call was hit, so nothing is shown by: {', '.join(idle)}")
+
+
+def _tell_all(found: Mapping[str, list[dict[str, Any]]]) -> None:
+    for columns, rows in ((RUNNING, found["running"]), (PLANS, found["plans"])):
+        if rows:
+            printed(table(columns, rows), "")
+    for result in found["results"]:
+        rows = [{"what": each.replace("_", " "), "is": result[each]} for each in SHOWN]
+        printed(*_lines(result), table(("what", "is"), [*rows, *_steady(result)]), "")
 
 
 def _steady(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -179,12 +179,12 @@ def timeouts_beyond_others(facts: Facts) -> Iterator[Finding]:
 
 def timeouts_held_against_nothing(facts: Facts) -> Iterator[Finding]:
     """Find that nobody knows when the server ends a request."""
-    timed = sum(guard.layer("timeout") is not None for guard in facts.guards)
+    timed = [guard.name for guard in facts.guards if guard.layer("timeout") is not None]
     if timed and facts.server.unknown:
         yield Finding(
             "server_timeout_unknown", HINT, "server",
-            f"when it ends a request is not known ({facts.server.unknown}): the timeouts of "
-            f"{timed} functions are not held against it",
+            f"when it ends a request is not known ({facts.server.unknown}): timeouts such as "
+            f"that of {timed[0]} are not held against it",
             "say it by `resilience doctor --server-timeout seconds`",
         )  # fmt: skip
 
