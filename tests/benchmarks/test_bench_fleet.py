@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from benchmarks.fleet import __main__ as bench
+from benchmarks.fleet import storm
 from benchmarks.fleet.crew import Call
 from benchmarks.fleet.measures import Found, all_refuse, rounds_of
 from benchmarks.fleet.sharing import OURS
@@ -64,3 +65,28 @@ def test_two_workers_are_measured_on_a_real_redis(
     assert (ours["innocents"], ours["failed"]) == (0.0, 0)
     assert ours["agreed"] is not None
     assert 0 < ours["commands"] < 10
+
+
+def test_a_storm_leaks_what_a_fleet_of_that_size_cannot_help() -> None:
+    """Twenty failures are needed; what comes until all have heard of it is the price."""
+    found = storm.storm(8, 0.00003)
+
+    assert 20 <= found.leaked <= 30
+    assert found.opened < 0.05
+    assert storm.storm(8, 0.00003) == found
+
+
+def test_a_store_that_is_too_slow_shows_in_a_storm() -> None:
+    """Letters wait for those before them."""
+    quick, slow = storm.storm(40, 0.00003), storm.storm(40, 0.002)
+
+    assert slow.opened > 2 * quick.opened
+    assert slow.waited > 0.02 > quick.waited
+
+
+def test_storms_of_several_sizes_make_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each."""
+    assert storm.main(["--workers", "2", "--workers", "8", "--script", "50"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("|")[1].strip() for line in lines] == ["workers", "---", "2", "8"]
