@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.fleet.crew import Call, Crew, crew
-from benchmarks.fleet.sharing import FAILURES, RESET
+from benchmarks.fleet.sharing import BY_FILE, FAILURES, RESET
 from benchmarks.fleet.worker import BROKEN, FAILED, REFUSED
 from tests.servers.redis import RedisServer
 
@@ -27,7 +27,7 @@ class Found:
         leaked: of each burst, calls that reached the sick dependency.
         trials: of each round in the whole fleet.
         innocents: share 0-1 of the calls refused in workers that are well, beside one ill one.
-        failed: calls in an outage of Redis that raised an error of the store.
+        failed: calls in an outage of Redis that raised an error of the store, or were refused.
         slowest: seconds that the slowest call took in that outage.
         agreed: seconds after it until all refuse, as two had learnt in it.
         commands: a second, of each idle worker.
@@ -39,11 +39,11 @@ class Found:
     leaked: list[int] = field(default_factory=list)
     trials: list[int] = field(default_factory=list)
     innocents: float = 0.0
-    failed: int = 0
-    slowest: float = 0.0
+    failed: int | None = None
+    slowest: float | None = None
     agreed: float | None = None
-    commands: float = 0.0
-    script: float = 0.0
+    commands: float | None = None
+    script: float | None = None
 
     @property
     def leaked_median(self) -> float:
@@ -72,17 +72,20 @@ def measure(way: str, redis: RedisServer, extent: Extent, say: Callable[[str], N
     """Take all figures of one way to share, on a Redis that is emptied for it."""
     redis.clear()
     found = Found()
-    with crew(way, redis.url, extent.workers) as workers:
+    url = f"sqlite:///{redis.directory}/fleet.db" if way == BY_FILE else redis.url
+    with crew(way, url, extent.workers) as workers:
         time.sleep(SETTLE)  # all know of each other
         steps: list[tuple[str, Callable[[], None]]] = [
             ("healthy calls", lambda: _cost(workers, found, extent.calls)),
             ("bursts", lambda: _bursts(workers, found, extent.bursts)),
             ("trials", lambda: _trials(workers, found)),
             ("one ill worker", lambda: _innocents(workers, found)),
+        ]
+        of_redis: list[tuple[str, Callable[[], None]]] = [
             ("idle workers", lambda: _idle(workers, redis, found, extent.idle)),
             ("Redis gone", lambda: _outage(workers, redis, found)),
         ]
-        for name, take in steps:
+        for name, take in steps if way == BY_FILE else (*steps, *of_redis):
             say(f"{way}: {name}")
             take()
     return found

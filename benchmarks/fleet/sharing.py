@@ -96,7 +96,8 @@ def _client(url: str) -> Any:
 WAYS: dict[str, Callable[[str], Sharing]] = {
     "ours, alone": alone,
     "ours, by Redis": fleet,
+    "ours, by SQLite": fleet,
     "pybreaker, by Redis": pybreaker,
     "interlock, by Redis": interlock,
 }
-OURS = "ours, by Redis"
+OURS, BY_FILE = "ours, by Redis", "ours, by SQLite"

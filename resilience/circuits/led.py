@@ -153,7 +153,9 @@ class Led(Automaton):
         if leash is None:
             return inf
         held = leash.held_until - now if leash.held else inf
-        ripe = state.until - now if type(state) is Open and leash.leads else inf
+        ripe = inf
+        if type(state) is Open and leash.leads and self._is_in_demand(leash):
+            ripe = state.until - now
         place = leash.places[0].until - now if leash.places else inf
         return max(0.0, min(held, ripe, place))
 
@@ -184,9 +186,9 @@ class Led(Automaton):
         assert leash is not None
         leash.eager = True
         leash.give_back(now)
-        totals, refused = counted = self._counted()
+        totals, _ = counted = self._counted()
         new = Counts(*(here - sent for here, sent in zip(totals, leash.sent[0], strict=True)))
-        demand = leash.wants or refused > leash.sent[1]
+        demand = self._is_in_demand(leash)
         wants = demand and not leash.places and self._is_ripe(now)
         if leash.state != CLOSED:
             new = Counts(0, 0, 0)
@@ -196,6 +198,10 @@ class Led(Automaton):
             leash.sent = leash.sending
             return None
         return self._written(new, wants, now)
+
+    def _is_in_demand(self, leash: Leash) -> bool:
+        """Tell whether calls were refused that the fleet has not heard of: it may try again."""
+        return leash.wants or self._rejected.value() > leash.sent[1]
 
     def _is_ripe(self, now: float) -> bool:
         """Tell whether the fleet is to try again: it is not closed, and the time is up."""

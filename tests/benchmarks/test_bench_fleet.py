@@ -64,7 +64,7 @@ def test_two_workers_are_measured_on_a_real_redis(
     assert all(each is not None for each in ours["opened"])
     assert (ours["innocents"], ours["failed"]) == (0.0, 0)
     assert ours["agreed"] is not None
-    assert 0 < ours["commands"] < 10
+    assert 0 < ours["commands"] < 25  # a trial may just be given back; 50 if it never rested
 
 
 def test_a_storm_leaks_what_a_fleet_of_that_size_cannot_help() -> None:

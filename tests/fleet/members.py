@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,21 @@ class Process:
         circuit: settings of its circuits.
         prefix: of the store's keys.
         ahead: seconds by which its wall clock is wrong.
+        host: what its command line begins with, such as `("ip", "netns", "exec", "a")`.
     """
 
     def __init__(
-        self, url: str, prefix: str, circuit: dict[str, Any], ahead: float | None = None
+        self,
+        url: str,
+        prefix: str,
+        circuit: dict[str, Any],
+        ahead: float | None = None,
+        host: Sequence[str] = (),
     ) -> None:
         wrong = {} if ahead is None else {"CLOCK_AHEAD": str(ahead)}
         program = str(Path(__file__).with_name("member.py"))
         self.process = subprocess.Popen(
-            [sys.executable, program, url, prefix, json.dumps(circuit)],
+            [*host, sys.executable, program, url, prefix, json.dumps(circuit)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -95,11 +101,16 @@ class Crew(list[Process]):
 
 @contextmanager
 def crew(
-    url: str, size: int, prefix: str = "test", ahead: float | None = None, **circuit: Any
+    url: str,
+    size: int,
+    prefix: str = "test",
+    ahead: float | None = None,
+    host: Sequence[str] = (),
+    **circuit: Any,
 ) -> Iterator[Crew]:
     """Give workers that run."""
     settings = {"failure_threshold": 5, "window": 10.0, "reset_timeout": 1.0, **circuit}
-    workers = Crew(Process(url, prefix, settings, ahead) for _ in range(size))
+    workers = Crew(Process(url, prefix, settings, ahead, host) for _ in range(size))
     try:
         assert set(workers.all("start")) == {""}
         workers.all("state")

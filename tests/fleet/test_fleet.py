@@ -316,3 +316,16 @@ def test_news_that_comes_while_the_store_is_tried_again_is_told_at_once(
     shop[2].system.fleet.exchange()
 
     assert shop[2].circuit.state == "open"
+
+
+def test_an_open_circuit_that_nobody_calls_costs_the_store_nothing(shop: Shop) -> None:
+    """Its time is up, and there is no call to try with; the first one that comes is tried soon."""
+    shop.break_it()
+    shop.go_on(6.0)
+    before = len(shop.store.letters)
+    shop.go_on(5.0)
+
+    assert len(shop.store.letters) - before <= 8 * 5 * 1.25
+    assert not shop[3].tries()
+    shop.go_on(0.06)
+    assert shop[3].tries()
