@@ -173,9 +173,10 @@ class SharedOrders:
         """Follow what was ordered elsewhere, or here and came back with its number."""
         self._was_here, self._met = self._met, True
         for order in orders:
-            self._take_one(_parted(order.key), order)
+            _safely(order.key, self._take_one, order)
 
-    def _take_one(self, key: Key, order: Order) -> None:
+    def _take_one(self, order: Order) -> None:
+        key = _parted(order.key)
         if order.number < self._numbers.get(key, 0):
             return
         again = order.number == self._numbers.get(key, 0)
@@ -263,8 +264,8 @@ class SharedOrders:
                 self._begin(other, plain)
 
 
-def _safely(key: Key, act: Callable[..., object], *given: Any) -> bool:
-    """Follow an order; one that cannot be followed keeps nobody from the others."""
+def _safely(key: Key | str, act: Callable[..., object], *given: Any) -> bool:
+    """Follow an order; one that cannot be followed, or read, keeps nobody from the others."""
     try:
         act(*given)
     except Exception:

@@ -7,11 +7,13 @@ Only what a letter is about is read, and only what changed is written.
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ WHOLE = ("workers", "crew", "orders", "leases")
 
 SOONEST, LATEST = 0.02, 0.25  # seconds between two looks for changes: busy, and quiet
 LOCK = 7357  # of all advisory locks of a PostgreSQL, the one that is ours
+GIVEN_UP = 8  # timeouts after which a server has not answered a whole letter
 AT_ONCE = 500  # names in one statement
 SWEPT = 600.0  # seconds between two clearances of circuits that nobody reports any more
 
@@ -87,7 +90,7 @@ class SQLBackend:
         try:
             self._follow_file()
             self._open()
-            with self._engine.begin() as connection:
+            with self._engine.begin() as connection, self._cut_off_late(connection):
                 self._lock(connection)
                 reply = self._settled(connection, letter)
         except (SQLAlchemyError, OSError) as error:
@@ -220,8 +223,27 @@ class SQLBackend:
             return
         key = zlib.crc32(self._prefix.encode())
         connection.execute(
-            sa.text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": 7357, "b": key % 2**31}
+            sa.text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": LOCK, "b": key % 2**31}
         )
+
+    @contextmanager
+    def _cut_off_late(self, connection: sa.Connection) -> Iterator[None]:
+        """End the connection to a server that hangs: its driver would wait for it for ever.
+
+        Each statement has the server's own timeout, so this is for one that does nothing at all.
+        """
+        if self._path is not None:
+            yield
+            return
+        driver: Any = connection.connection.driver_connection
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            timer = threading.Timer(GIVEN_UP * self._timeout, _cut, (line,))
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
 
     def _open(self) -> None:
         if self._is_open:
@@ -297,6 +319,11 @@ class _Listener:
                 if self.wanted and self._backend.change() > self._backend.seen:
                     wait = SOONEST
                     self._hint()
+
+
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):  # it has just ended
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _table() -> sa.Table:

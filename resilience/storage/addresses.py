@@ -73,6 +73,7 @@ def engine(url: sa.URL, patience: float, what: str = "journal") -> sa.Engine:
         milliseconds = int(patience * 1000)
         options["connect_args"] = {
             "connect_timeout": max(1, int(patience)),
+            "tcp_user_timeout": max(1000, milliseconds),  # of a network that has gone
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         }
     else:

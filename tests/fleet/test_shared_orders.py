@@ -13,6 +13,7 @@ from resilience import (
     StoreUnavailableError,
     System,
 )
+from resilience.fleet.base import Letter, Order
 from resilience.testing import FakeFleet, ManualClock
 from resilience.web.admin.actions import perform
 from tests.fleet.conftest import Shop
@@ -47,6 +48,25 @@ def test_an_order_on_a_circuit_holds_in_all_workers(shop: Shop, order: str, stat
     shop[5].circuit.release("the bank is back", "bob")
     shop.go_on(1.2)
     assert shop.states() == ["closed"] * 8
+
+
+def test_an_order_that_nobody_can_read_keeps_nobody_from_the_others(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A later version may give such, and a worker that starts then has to start."""
+    unread = (Order("level", "reduced"), Order('["circuit", "it", ""]', "open"))
+    shop.store.exchange(Letter("later", orders=unread))
+    shop[0].circuit.disable("a drill", "ada")
+    shop.go_on(0.1)
+    late = System(clock=shop.clock)
+    late.circuits.get("it")
+    late.fleet.use(shop.store, worker="late")
+    late.start()
+
+    assert shop.states() == ["disabled"] * 8
+    assert late.circuits.get("it").state == "disabled"
+    assert "order level cannot be followed" in caplog.text
+    late.stop()
 
 
 def test_a_shadow_is_shared_too(shop: Shop) -> None:
