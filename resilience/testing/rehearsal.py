@@ -27,6 +27,8 @@ FAULTS: tuple[Fault, ...] = (Outage(), Error(TimeoutError))
 HELD, FELL, WRONG = "held", "fell", "wrong"
 """How a test stood its faults; wrong: it fails without them, too."""
 
+Put = tuple[Insertion, Guard, Injection]
+
 _ATTRIBUTE = "resilience_chaos"
 
 
@@ -45,8 +47,10 @@ class Rehearsal:
 
     def __init__(self, seed: int, share: float) -> None:
         self._seed, self._share = seed, share
-        self._met: dict[str, list[dict[str, Any]]] = {}
-        self._calm = False
+        self._calm = False  # no faults: a test runs again
+        self._put: list[Put] = []  # in the test that runs
+        self._running = False  # reports that are made meanwhile are of subtests
+        self._subtest = ""  # what the first one said that failed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
@@ -57,8 +61,10 @@ class Rehearsal:
         told = next((_told(each) for each in reports if _fell(each)), None)
         if told is not None:
             again = self._again(item, nextitem)
-            if any(each.failed for each in again):
-                reports = [_wrong(each, told) for each in again]
+            failed = next((each for each in again if self._is_failed(each)), None)
+            if failed is not None:
+                setattr(failed, _ATTRIBUTE, {**told, "result": WRONG})
+                reports = again
         for each in reports:
             item.ihook.pytest_runtest_logreport(report=each)
         item.ihook.pytest_runtest_logfinish(**where)
@@ -72,20 +78,20 @@ class Rehearsal:
         finally:
             self._calm = False
 
+    def _is_failed(self, report: pytest.TestReport) -> bool:
+        return report.failed or (report.when == "call" and bool(self._subtest))
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[Any]:
         """Put the faults in while the test runs."""
-        if self._calm:
-            return (yield)
-        put = list(self._put_in(item.nodeid))
+        self._put = [] if self._calm else list(self._put_in(item.nodeid))
+        self._running, self._subtest = True, ""
         try:
             return (yield)
         finally:
-            for insertion, _, _ in put:
+            self._running = False
+            for insertion, _, _ in self._put:
                 insertion.take_out()
-            self._met[item.nodeid] = [
-                _met(guard, injection) for _, guard, injection in put if injection.hit
-            ]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -93,20 +99,24 @@ class Rehearsal:
     ) -> Generator[None, Any, Any]:
         """Note what a test met, and how it stood it."""
         report = yield
-        met = self._met.pop(item.nodeid, []) if call.when == "call" else []
-        if not met or report.skipped:
+        if call.when != "call":
             return report
+        met = [_met(guard, injection) for _, guard, injection in self._put if injection.hit]
         error = "" if call.excinfo is None else call.excinfo.exconly().splitlines()[0][:200]
-        told = {"test": item.nodeid, "result": FELL if report.failed else HELD, "error": error}
-        setattr(report, _ATTRIBUTE, {**told, "faults": met})
-        if report.failed:
+        fell = report.failed or (bool(self._subtest) and not self._running)
+        if self._running:
+            self._subtest = self._subtest or (error if report.failed else "")
+        elif met and not report.skipped:
+            told = {"test": item.nodeid, "result": FELL if fell else HELD}
+            setattr(report, _ATTRIBUTE, {**told, "error": error or self._subtest, "faults": met})
+        if met and fell and not report.skipped:
             report.outcome = "skipped"
             report.wasxfail = "it fell under faults in " + ", ".join(
                 each["function"] for each in met
             )
         return report
 
-    def _put_in(self, test: str) -> Iterator[tuple[Insertion, Guard, Injection]]:
+    def _put_in(self, test: str) -> Iterator[Put]:
         for run, guard in guarded_runs(system.runtime):
             chance = random.Random(f"{self._seed}:{test}:{guard.name}")
             if chance.random() >= self._share:
@@ -130,13 +140,6 @@ def _told(report: pytest.TestReport) -> dict[str, Any]:
 
 def _fell(report: pytest.TestReport) -> bool:
     return _told(report).get("result") == FELL
-
-
-def _wrong(report: pytest.TestReport, told: dict[str, Any]) -> pytest.TestReport:
-    """Return the report of a run without faults; the failed one says what came of those."""
-    if report.failed:
-        setattr(report, _ATTRIBUTE, {**told, "result": WRONG})
-    return report
 
 
 def _met(guard: Guard, injection: Injection) -> dict[str, Any]:

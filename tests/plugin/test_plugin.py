@@ -258,6 +258,11 @@ AGAIN = """
             self.basket.append("tea")
             assert self.basket == ["tea"]
             pay()
+
+        def test_parts(self):
+            for number in range(2):
+                with self.subTest(number=number):
+                    pay()
 """
 
 
@@ -275,11 +280,12 @@ def test_a_test_that_fell_runs_again_without_faults(
     wrong = "test_shop.py::test_circuits_are_closed_again", "test_shop.py::test_it_is_wrong_itself"
     assert (done.returncode, tuple(told["wrong"])) == (1, wrong), done.stdout
     assert [each["test"] for each in told["fell"]] == [
-        "test_shop.py::TestOld::test_it", "test_shop.py::test_fixtures_are_fresh",
+        "test_shop.py::TestOld::test_it", "test_shop.py::TestOld::test_parts",
+        "test_shop.py::test_fixtures_are_fresh",
     ]  # fmt: skip
     assert "assert [3, 5] == ['seven']" in done.stdout
     assert "DID NOT RAISE" in done.stdout  # it asks for trouble, and there is none any more
-    assert "4 tests, 4 of them met faults: 0 held, 2 fell, 2 fail without them, too" in done.stdout
+    assert "5 tests, 5 of them met faults: 0 held, 3 fell, 2 fail without them, too" in done.stdout
 
 
 def test_the_same_seed_gives_the_same_faults(tmp_path: Path) -> None:
