@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -19,6 +20,9 @@ COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 ASKED = 6
 """How often each worker is asked on average until one is found: once in 400 times it is not."""
+
+BETWEEN = 0.1
+"""Seconds between two such questions: a server without traffic has the same worker answer each."""
 
 NOT_WELL = 3
 """What a command leaves with that did its work and found something that is not well."""
@@ -91,6 +95,7 @@ def ordered(app: Remote, order: Mapping[str, Any]) -> dict[str, Any]:
                 raise
             if asked >= ASKED * error.workers:
                 raise
+            time.sleep(BETWEEN)
     raise AssertionError  # it counts on for ever
 
 
