@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from resilience.core.demand import is_made, part
@@ -204,12 +204,17 @@ class Parts:
             lambda: self.bulkheads,
             measure,
             self._level_so_far,
+            self._routes_so_far,
             lambda places: self.fleet.claim("chaos", places=places),
             lambda approval: self.fleet.claim(
                 f"approval {approval}", lasts=APPROVED_FOR, renewed=False
             ),
             self._inside_checks,
         )
+
+    def _routes_so_far(self) -> Collection[str]:
+        """Return the routes of the requests that were served."""
+        return ()
 
     def _inside_checks(self, component: str, wrap: Wrap) -> Callable[[], None]:
         if is_made(self, "health"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random as randomness
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
@@ -155,6 +155,11 @@ class System(Decorators):
         from resilience.joints import about
 
         return about(self, leaving=self.leaving)
+
+    def _routes_so_far(self) -> Collection[str]:
+        if not is_made(self, "traffic"):
+            return ()
+        return [each.route for each in self.traffic.snapshot()]
 
     def _measures(self) -> Measures:
         from resilience.measures import measures_of

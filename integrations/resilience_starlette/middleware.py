@@ -55,7 +55,7 @@ class Edge:
             return self.app(scope, receive, send)
         if state.web.probe_first and path_below_root(scope) in endpoints.PROBES:
             return self._probe(scope, receive, send)
-        passage = passage_of(scope, state.system, state.web, receive)
+        passage = passage_of(scope, state.system, state.web, receive, template)
         return passing(passage, self.app, scope, receive, send, template)
 
     async def _probe(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +64,7 @@ class Edge:
         if probe is not None:
             await respond(probe, send)
             return
-        passage = passage_of(scope, state.system, state.web, receive)
+        passage = passage_of(scope, state.system, state.web, receive, template)
         await passing(passage, self.app, scope, receive, send, template)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ class Surroundings:
         bulkheads: gives the bulkheads.
         measure: gives the number of a metric.
         level: gives the level of service, by name.
+        routes: gives the routes of the requests that were served.
         claim: `claim(places)` gives the right to run one of so many experiments in the fleet, or
             None: others have it, or the fleet's store does not answer.
         use: `use(approval)` gives the right to begin the one run that an approval allows, or None:
@@ -35,6 +36,7 @@ class Surroundings:
     bulkheads: Callable[[], Bulkheads]
     measure: Measure
     level: Callable[[], str]
+    routes: Callable[[], Collection[str]]
     claim: Callable[[int], Lease | None]
     use: Callable[[str], Lease | None]
     inside_checks: Callable[[str, Callable[[Call], Call]], Callable[[], None]]

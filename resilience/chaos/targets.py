@@ -38,7 +38,7 @@ class Aim:
     """What a target's name means.
 
     Args:
-        kind: circuit, feature, component, bulkhead or function.
+        kind: circuit, feature, component, bulkhead, function, route, or several.
         name: the name, without its kind.
         runs: the guarded calls, each with its guard.
         circuits: circuits that are used without a decorator, too.
@@ -91,11 +91,8 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
     if not isinstance(target, str):
         return _aim_at_function(target, runs)
     kind, _, name = target.partition(":")
-    if kind == ROUTE or target.startswith("/"):
-        raise ConfigurationError(
-            f"target {target!r}: a route is no target; aim at its view, or at what it calls with "
-            f'match={{"route": …}}'
-        )
+    if (kind == ROUTE and name) or target.startswith("/"):
+        return _aim_at_route(name if kind == ROUTE else target, runs, around)
     if kind in _ASPECTS and name:
         found = _found(kind, name, runs, around)
     else:
@@ -108,10 +105,23 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
     return found
 
 
+def _aim_at_route(route: str, runs: list[tuple[Call, Guard]], around: Surroundings) -> Aim:
+    """Return all that requests of a route may call: the ones that do are known only then."""
+    known = around.routes()
+    if route not in known:
+        raise ConfigurationError(
+            f"unknown target {ROUTE}:{route}{did_you_mean(route, known)}: give the route of a "
+            "request that was served, as the framework writes it"
+        )
+    return Aim(ROUTE, route, tuple(runs), tuple(around.circuits()))
+
+
 def _several(parts: tuple[Aim, ...]) -> Aim:
     for place, part in enumerate(parts):
         if any(part.overlaps(earlier) for earlier in parts[:place]):
             raise ConfigurationError(f"target {part.name!r} is among the targets twice")
+        if part.kind == ROUTE:
+            raise ConfigurationError(f"target {ROUTE}:{part.name}: a route is a target by itself")
     name = " → ".join(each.name for each in parts)
     runs = tuple(run for part in parts for run in part.runs)
     circuits = tuple(circuit for part in parts for circuit in part.circuits)

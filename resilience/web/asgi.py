@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from resilience.core.classify import is_client_error, is_interruption
@@ -27,7 +28,11 @@ _NO_HEADERS: dict[str, str] = {}
 
 
 def passage_of(
-    scope: Scope, system: System, web: WebSettings, receive: Receive | None = None
+    scope: Scope,
+    system: System,
+    web: WebSettings,
+    receive: Receive | None = None,
+    route_of: Callable[[Scope], str] | None = None,
 ) -> Passage:
     """Return the passage of a new request, and put it into its scope.
 
@@ -36,6 +41,7 @@ def passage_of(
         system: whose guards the app uses.
         web: the app's own web settings.
         receive: the server's; uvicorn's is a method of what has the connection.
+        route_of: tells the template of the route, or "", once the app has found it; None: nobody.
     """
     headers = _NO_HEADERS
     for name, value in scope["headers"]:
@@ -44,7 +50,8 @@ def passage_of(
     path: str = path_below_root(scope) if scope.get("root_path") else scope["path"]
     passage = Passage(system, web, headers, path, scope["method"], receive, _socket_of)
     if system.runtime.watchers:
-        passage.find_headers = lambda: _all_headers(scope)
+        passage.find_headers = partial(_all_headers, scope)
+        passage.find_route = None if route_of is None else partial(route_of, scope)
     scope[PASSAGE] = passage
     return passage
 

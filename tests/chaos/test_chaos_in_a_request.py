@@ -63,6 +63,51 @@ def flask_client(system: System) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.mark.parametrize("target", ["route:/orders/<int:order>", "/orders/<int:order>"])
+def test_a_route_is_a_target(live: System, target: str) -> None:
+    """All that its requests call is hit, the view included where it is guarded; no other route."""
+    client = flask_client(live)
+    assert client.get("/orders/1").text == client.get("/home").text == "there"
+
+    run = live.chaos.start(Experiment("x", Outage(), target))
+
+    assert (client.get("/orders/1").text, client.get("/home").text) == ("stood in", "there")
+    assert run.injection.hit == 1
+    live.chaos.halt()
+    assert client.get("/orders/1").text == "there"
+    assert live.runtime.watchers == 0
+
+
+def test_a_route_that_nobody_knows_is_refused(live: System) -> None:
+    """With near ones; nothing is injected."""
+    client = flask_client(live)
+    assert client.get("/home").text == "there"
+
+    with pytest.raises(ConfigurationError, match="did you mean '/home'"):
+        live.chaos.plan(Experiment("x", Outage(), "route:/hom"), "ann")
+
+
+def test_a_route_is_a_target_in_starlette(live: System) -> None:
+    """Of an asynchronous app, too."""
+
+    @live.fallback("stood in")
+    @live.circuit("stock", failure_threshold=1000)
+    async def stock() -> str:
+        return "there"
+
+    async def order(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(await stock())
+
+    app = Starlette(routes=[Route("/orders/{order:int}", order), Route("/home", order)])
+    resilience_starlette.Resilience(app, system=live)
+    with TestClient(app) as client:
+        assert client.get("/orders/1").text == "there"
+
+        live.chaos.start(Experiment("x", Outage(), "route:/orders/{order:int}"))
+
+        assert (client.get("/orders/1").text, client.get("/home").text) == ("stood in", "there")
+
+
 def test_only_a_route_is_hit_in_flask(live: System) -> None:
     """By its template."""
     client = flask_client(live)
@@ -97,10 +142,3 @@ def test_only_requests_that_match_are_hit_in_starlette(
     with TestClient(app) as client:
         assert client.get(path, headers=hit).text == "stood in"
         assert client.get(path, headers=spared).text == "there"
-
-
-@pytest.mark.parametrize("target", ["/orders", "route:/orders"])
-def test_a_route_is_no_target(live: System, target: str) -> None:
-    """It says what to do instead."""
-    with pytest.raises(ConfigurationError, match="a route is no target"):
-        live.chaos.start(Experiment("x", Outage(), target))
