@@ -144,16 +144,19 @@ class Parts:
     @part
     def fleet(self) -> Fleet:
         """The app's other workers, and what they know together."""
-        from resilience.chaos.telling import ToldPlans
+        from resilience.chaos.telling import PLAN, RUN, ToldPlans, ToldRuns
         from resilience.fleet.service import Fleet
         from resilience.orders import Orders
         from resilience.quarantine import Quarantine
-        from resilience.sharing import SharedOrders
+        from resilience.sharing import SharedOrders, Told
 
         orders = Orders(lambda: self.circuits, lambda: self.degradation, self._has, self.runtime)
+        told: dict[str, Told] = {
+            PLAN: ToldPlans(lambda: self.chaos, self._has, self.runtime),
+            RUN: ToldRuns(lambda: self.chaos, self._has, self.runtime),
+        }
         board = SharedOrders(
-            orders, lambda: self.circuits, lambda: self.degradation,
-            ToldPlans(lambda: self.chaos, self._has, self.runtime),
+            orders, lambda: self.circuits, lambda: self.degradation, told,
             runtime=self.runtime, halt=self._halt,
         )  # fmt: skip
         fleet = Fleet(self.runtime, lambda: self.circuits, board, self._about)
@@ -209,6 +212,7 @@ class Parts:
             lambda approval: self.fleet.claim(
                 f"approval {approval}", lasts=APPROVED_FOR, renewed=False
             ),
+            self._told_of,
             self._inside_checks,
         )
 
@@ -220,6 +224,12 @@ class Parts:
         if is_made(self, "health"):
             return self.health.run_inside(component, wrap)
         return lambda: None
+
+    def _told_of(self, run: str) -> list[tuple[int, int]]:
+        """Return the calls and hits of a run of this worker in each of the others."""
+        peers = self.fleet.peers() if is_made(self, "fleet") else ()
+        told = [each.about.get("chaos", {}).get(run) for each in peers]
+        return [(int(seen), int(hit)) for seen, hit in filter(None, told)]
 
     def _measures(self) -> Measures:
         """Return what rules can look at; parts that know each other are for `System` to join."""

@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("resilience")
 
 COMMAND = "command"
-PLAN = "plan"
 HALT, RECOVER = "halt", "recover"
 COMMANDED = 60.0  # seconds for which a command is told to workers that have not heard it
 OVER = "taken back elsewhere in the fleet"
 
 
-class Plans(Protocol):
-    """The experiments that were asked for, as orders: `resilience.chaos.telling.ToldPlans`."""
+class Told(Protocol):
+    """What else than operators' orders is told as orders are: such as `chaos.telling.ToldPlans`."""
 
     def in_force(self) -> dict[Key, Plain]:
-        """Return those that other workers can understand."""
+        """Return what other workers can understand."""
         ...
 
     def begin(self, name: str, plain: Plain) -> None:
@@ -49,7 +48,7 @@ class SharedOrders:
         orders: gives those in force here.
         circuits: gives the circuits.
         degradation: gives what holds the level and the features.
-        plans: the experiments that were asked for.
+        told: what else is shared, by what keys begin with: experiments that are planned, or run.
         runtime: the system's clock.
         halt: `halt(reason, actor)` stops all experiments.
     """
@@ -59,7 +58,7 @@ class SharedOrders:
         orders: Orders,
         circuits: Callable[[], Circuits],
         degradation: Callable[[], Degradation],
-        plans: Plans,
+        told: Mapping[str, Told],
         *,
         runtime: Runtime,
         halt: Callable[[str, str | None], object],
@@ -67,7 +66,7 @@ class SharedOrders:
         self._orders = orders
         self._circuits = circuits
         self._degradation = degradation
-        self._plans = plans
+        self._told_too = told
         self._clock = runtime.clock
         self._acts = {HALT: halt, RECOVER: self._recover}
         self.forget()
@@ -88,7 +87,9 @@ class SharedOrders:
     def _here(self) -> dict[Key, Plain]:
         """Return what is in force in this worker."""
         shift = self._clock.monotonic() - self._clock.time()
-        found = {**self._orders.in_force(), **self._plans.in_force()}
+        found = self._orders.in_force()
+        for each in self._told_too.values():
+            found.update(each.in_force())
         return {
             key: plain if plain["ends"] is None else {**plain, "ends": plain["ends"] + shift}
             for key, plain in found.items()
@@ -239,8 +240,8 @@ class SharedOrders:
             self._circuits()[name].obey(order, plain["reason"], plain["actor"], left)
         elif what == LEVEL:
             self._degradation().restore({"level": {**plain, "ends": ends}, "features": {}})
-        elif what == PLAN:
-            self._plans.begin(name, {**plain, "ends": ends})
+        elif what in self._told_too:
+            self._told_too[what].begin(name, {**plain, "ends": ends})
         else:
             self._begin_on_feature(name, {kind: {**plain, "ends": ends}})
 
@@ -254,8 +255,8 @@ class SharedOrders:
                 self._circuits()[name].obey(None, OVER, None, 0.0)
         elif what == LEVEL:
             self._degradation().recover(OVER)
-        elif what == PLAN:
-            self._plans.end(name)
+        elif what in self._told_too:
+            self._told_too[what].end(name)
         else:
             rest = {each: plain for each, plain in here.items() if each[:2] == (FEATURE, name)}
             rest.pop(key, None)

@@ -50,11 +50,13 @@ class Result:
         seed: of its chance, to replay it.
         started_at: wall-clock time, seconds since 1970-01-01 UTC.
         duration: seconds that the fault was in force, >= 0.
-        calls: calls of the target that matched meanwhile.
+        calls: calls of the target that matched meanwhile; of other workers of the fleet those that
+            they told of, which they do once a second.
         injected: those that the fault hit.
         before, during, after: the steady state; None where nobody got to look.
         observations: what happened, a sentence each.
         recommendations: what to change and why, a sentence each.
+        workers: of the fleet in which it was in force, >= 1.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Result:
     after: SteadyState | None = None
     observations: tuple[str, ...] = ()
     recommendations: tuple[str, ...] = ()
+    workers: int = 1
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain values, for JSON."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from random import Random
 from threading import Lock
@@ -64,6 +65,7 @@ class Run:
         self.duration, self.settings = duration, settings
         self.claim: Claimed | None = None  # the fleet's leave to run it
         self.result: Result | None = None
+        self.id, self.told_until = os.urandom(6).hex(), 0.0  # as the fleet is told of it
         self._runtime, self._around, self._done = runtime, around, done
         self._view = View(around.measure, self._state_of, runtime.engine.settle)
         self._started, self.started_at = clock.monotonic(), clock.time()
@@ -76,6 +78,7 @@ class Run:
         self._before = self._during = SteadyState()
         self._evidence: Evidence | None = None
         self._insertion = Insertion(self.injection, experiment, aim, runtime, around, duration)
+        self._others: list[tuple[int, int]] = []  # calls and hits in other workers
         self._abort = ""
         self._lock = Lock()
 
@@ -142,6 +145,7 @@ class Run:
             self.experiment, self.aim, self.injection, evidence, elapsed, self._around
         )
         after = self._look() if look else None
+        self._hear_others()
         self.result = self._resulting(status, reason, showing, after)
         self._done(self, self.result)
         self._runtime.bus.emit(
@@ -151,8 +155,8 @@ class Run:
                 {
                     "status": self.result.status,
                     "reason": self.result.reason,
-                    "calls": self.injection.seen,
-                    "injected": self.injection.hit,
+                    "calls": self.result.calls,
+                    "injected": self.result.injected,
                     "observations": list(self.result.observations),
                     "recommendations": list(self.result.recommendations),
                 }
@@ -177,8 +181,9 @@ class Run:
         return Result(
             self.experiment.name, status, reason, self.experiment.fault.KIND,
             self.experiment.target_name, self.seed, self.started_at, showing.elapsed,
-            self.injection.seen, self.injection.hit, self._before, self._during, after,
-            seen, advised,
+            self.injection.seen + sum(calls for calls, _ in self._others),
+            self.injection.hit + sum(hit for _, hit in self._others),
+            self._before, self._during, after, seen, advised, 1 + len(self._others),
         )  # fmt: skip
 
     # -- watching -----------------------------------------------------------------------------
@@ -188,11 +193,15 @@ class Run:
             self.end(ABORTED, "the fleet's lease on it was lost")
             return
         self.lease.renew()
+        self._hear_others()
         self._during = found = self._look()
         if not found.holds:
             self.end(ABORTED, f"the steady state broke: {found.broken()}")
         elif self.settings.safe_mode and self._around.level() in DEEP:
             self.end(ABORTED, f"the level of service reached {self._around.level()}")
+
+    def _hear_others(self) -> None:
+        self._others = self._around.others(self.id) or self._others
 
     def _look(self) -> SteadyState:
         return SteadyState(tuple(probe.find(self._view) for probe in self.experiment.probes))

@@ -7,8 +7,10 @@ import os
 import weakref
 from collections import deque
 from threading import RLock
+from typing import Any
 
 from resilience.chaos.experiments import Experiment
+from resilience.chaos.following import Following
 from resilience.chaos.results import ABORTED, FAILED, Result
 from resilience.chaos.runs import Run
 from resilience.chaos.safety import Plan, Plans, check_allowed, needs_approval
@@ -40,6 +42,8 @@ class Chaos(Homed):
         self.settings = ChaosSettings()
         self._plans = Plans(runtime.clock.monotonic)
         self._running: list[Run] = []
+        self._following: dict[str, Following] = {}
+        self._stopped: deque[str] = deque(maxlen=MOST_RESULTS)  # of other workers, for all
         self._results: deque[Result] = deque(maxlen=MOST_RESULTS)
         self._lock = RLock()
         self._swept = False
@@ -124,7 +128,9 @@ class Chaos(Homed):
             actor: who orders it.
         """
         with self._lock:
-            running = list(self._running)
+            running, following = list(self._running), self.following()
+        for each in following:
+            self._stop_following(each)
         for run in running:
             run.lease.end()  # all of them, before any takes its time to end
         for run in running:
@@ -178,6 +184,48 @@ class Chaos(Homed):
     def drop_plan(self, name: str) -> None:
         """Forget a plan that ran in another worker."""
         self._plans.discard(name)
+
+    # -- what other workers run ---------------------------------------------------------------
+
+    def follow(self, plain: dict[str, Any], left: float) -> None:
+        """Let the fault of another worker's experiment be in force here, too.
+
+        Args:
+            plain: the experiment, as its runner told it.
+            left: seconds, > 0, until it ends here unless it is told again.
+        """
+        name = str(plain["value"]["experiment"]["name"])
+        known = self._following.get(name)
+        if plain["value"]["id"] in self._stopped:
+            return  # that it is over is told again
+        if known is not None and known.id == plain["value"]["id"]:
+            known.renew(plain, left)
+            return
+        self.unfollow(name)
+        with self._lock:
+            self._following[name] = Following(
+                plain, left, self._runtime, self.around, self.settings
+            )
+            self._see_to_it()
+
+    def unfollow(self, name: str) -> None:
+        """Take the fault of another worker's experiment out."""
+        with self._lock:
+            known = self._following.pop(name, None)
+        if known is not None:
+            known.end()
+
+    def following(self) -> list[Following]:
+        """Return what other workers of the fleet run in this one."""
+        return list(self._following.values())
+
+    def followed(self) -> dict[str, list[int]]:
+        """Return `{run: [calls, injected]}` of what other workers run in this one."""
+        return {
+            each.id: [each.injection.seen, each.injection.hit]
+            for each in self.following()
+            if each.aim is not None
+        }
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -245,11 +293,20 @@ class Chaos(Homed):
                     f"{len(self._running)} experiments run already, and chaos.max_concurrent is "
                     f"{self.settings.max_concurrent}"
                 )
+            for each in self.following():
+                same = each.experiment.name == run.experiment.name
+                if same or (each.aim is not None and each.aim.overlaps(run.aim)):
+                    raise ChaosRefusedError(
+                        f"another worker of the fleet runs {each.experiment.name!r} here already"
+                    )
             self._running.append(run)
-            if not self._swept:
-                self._swept = True
-                self._runtime.engine.every(SWEEP, self._sweep, name="chaos", jitter=0.0)
-                self._runtime.engine.at_stop(self._stop)
+            self._see_to_it()
+
+    def _see_to_it(self) -> None:
+        if not self._swept:
+            self._swept = True
+            self._runtime.engine.every(SWEEP, self._sweep, name="chaos", jitter=0.0)
+            self._runtime.engine.at_stop(self._stop)
 
     def _claimed(self) -> Lease:
         found = self.around.claim(self.settings.max_concurrent)
@@ -275,9 +332,22 @@ class Chaos(Homed):
         for run in self.running():
             if not run.lease.holds():
                 run.step()
+        for each in self.following():
+            if each.is_over:
+                self._stop_following(each)
+            elif each.remaining <= 0.0:
+                self.unfollow(each.experiment.name)
+
+    def _stop_following(self, each: Following) -> None:
+        """End another worker's experiment for all: the fleet is told that it is over here."""
+        self._stopped.append(each.id)
+        self.unfollow(each.experiment.name)
 
     def _stop(self) -> None:
-        self.halt("the system stopped")
+        for each in self.following():
+            each.end()  # the others go on
+        for run in self.running():
+            run.end(ABORTED, "the system stopped", look=False)
 
     def _keep(self, run: Run, result: Result) -> None:
         self._results.append(result)
@@ -303,7 +373,9 @@ class Chaos(Homed):
         self._lock = RLock()
         for run in self._running:
             run.drop()
-        self._running = []
+        for each in self._following.values():
+            each.end()
+        self._running, self._following = [], {}
 
 
 def _ended(run: Run) -> Result:

@@ -28,6 +28,8 @@ class Surroundings:
             None: others have it, or the fleet's store does not answer.
         use: `use(approval)` gives the right to begin the one run that an approval allows, or None:
             another worker has, or the fleet's store does not answer.
+        others: `others(run)` gives `(calls, injected)` of each other worker in which that run of
+            this one is in force, as last heard; it does not wait.
         inside_checks: `inside_checks(component, wrap)` lets the component's health checks run as
             `wrap` makes of them, and returns what ends that.
     """
@@ -39,4 +41,5 @@ class Surroundings:
     routes: Callable[[], Collection[str]]
     claim: Callable[[int], Lease | None]
     use: Callable[[str], Lease | None]
+    others: Callable[[str], list[tuple[int, int]]]
     inside_checks: Callable[[str, Callable[[Call], Call]], Callable[[], None]]

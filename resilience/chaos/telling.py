@@ -1,4 +1,4 @@
-"""Plans of experiments as the workers of a fleet tell them to each other."""
+"""Experiments, planned and running, as the workers of a fleet tell them to each other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import Fault
+from resilience.chaos.leases import LASTS
 from resilience.chaos.safety import Plan
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from resilience.chaos.runs import Run
     from resilience.chaos.service import Chaos
 
-PLAN, ORDER = "plan", "order"
+PLAN, RUN, ORDER = "plan", "run", "order"
+RENEWED = 10.0  # seconds before its end at which a run is told again
 SAID = ("name", "target", "duration", "share", "match", "seed")
 
 
@@ -81,6 +84,73 @@ class ToldPlans:
         }
         ends = self._clock.time() + left if holds else None
         return {"value": value, "reason": "", "actor": plan.asked_by, "ends": ends}
+
+
+class ToldRuns:
+    """The runs of one worker, told again and again, and followed by others while they hear it.
+
+    Args:
+        chaos: gives what runs them.
+        is_made: tells whether there is a part of that name yet.
+        runtime: the system's clock.
+    """
+
+    def __init__(
+        self, chaos: Callable[[], Chaos], is_made: Callable[[str], bool], runtime: Runtime
+    ) -> None:
+        self._chaos = chaos
+        self._is_made = is_made
+        self._clock = runtime.clock
+
+    def in_force(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """Return what runs here, and what is followed here, by `("run", name, "order")`.
+
+        Experiments that cannot be told to another process run in their own worker only.
+        """
+        if not self._is_made("chaos"):
+            return {}
+        chaos, found = self._chaos(), {}
+        shift = self._clock.time() - self._clock.monotonic()
+        for each in chaos.following():
+            if not each.is_over:
+                told = {**each.plain, "ends": each.until + shift}
+                found[RUN, each.experiment.name, ORDER] = told
+        for run in chaos.running():
+            plain = self._plain(run)
+            if plain is not None:
+                found[RUN, run.experiment.name, ORDER] = plain
+        return found
+
+    def begin(self, name: str, plain: dict[str, Any]) -> None:
+        """Follow a run that another worker told, or told again."""
+        own = (each.experiment.name for each in self._chaos().running())
+        if name not in own:
+            self._chaos().follow(plain, plain["ends"] - self._clock.time())
+
+    def end(self, name: str) -> None:
+        """End a run: its runner has, or another worker has stopped it."""
+        chaos = self._chaos()
+        for run in chaos.running():
+            if run.experiment.name == name:
+                run.abort("another worker of the fleet stopped it")
+        chaos.unfollow(name)
+
+    def _plain(self, run: Run) -> dict[str, Any] | None:
+        table = table_of(run.experiment)
+        if table is None or not run.lease.holds():
+            return None
+        now = self._clock.monotonic()
+        if run.told_until < now + RENEWED:
+            run.told_until = min(now + LASTS, now + run.remaining)
+        value = {
+            "id": run.id,
+            "experiment": table,
+            "seed": run.seed,
+            "lasts": run.duration,
+            "started_at": run.started_at,
+        }
+        ends = self._clock.time() + run.told_until - now
+        return {"value": value, "reason": "", "actor": run.actor, "ends": ends}
 
 
 def table_of(experiment: Experiment) -> dict[str, Any] | None:

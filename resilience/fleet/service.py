@@ -25,6 +25,7 @@ log = logging.getLogger("resilience")
 
 ORDERED = (
     "circuit_forced", "feature_changed", "degradation_changed", "operator_acted", "chaos_started",
+    "chaos_finished",
 )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from resilience.chaos.following import Following
+from resilience.chaos.runs import Run
 from resilience.core.demand import is_made
 from resilience.systems import System
 from resilience.web.admin.markup import Content, element
@@ -32,6 +34,7 @@ def experiments_of(system: System) -> Payload | None:
         }
         for each in chaos.plans()
     ]
+    under_way: list[Run | Following] = [*chaos.running(), *chaos.following()]
     running = [
         {
             "name": each.experiment.name,
@@ -43,7 +46,7 @@ def experiments_of(system: System) -> Payload | None:
             "calls": each.injection.seen,
             "injected": each.injection.hit,
         }
-        for each in chaos.running()
+        for each in under_way
     ]
     results = [
         {**each.plain(), "started_at": timestamp(each.started_at)}
