@@ -51,7 +51,7 @@ def doctor(
         told = plain(checkup(found, server_timeout=server_timeout))
     else:
         with app_at(url, token) as server:
-            told = server.checkup()
+            told = server.checkup(server_timeout)
     _tell(told, in_json=as_json)
 
 

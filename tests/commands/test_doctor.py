@@ -247,3 +247,18 @@ def test_a_running_app_is_examined_by_its_own_worker(url: str, shop: Shop) -> No
     assert told_now["findings"][0]["check"] == "retry_without_deadline"
     assert run("doctor").exit_code == 3
     assert endless() is None
+
+
+def test_a_running_app_can_be_told_when_its_server_ends_a_request(url: str, shop: Shop) -> None:
+    """Where it does not know by itself."""
+
+    @shop.system.timeout(60)
+    def patient() -> None: ...
+
+    def checks(*words: str) -> set[str]:
+        return {each["check"] for each in told("doctor", *words)["findings"]}
+
+    assert "server_timeout_unknown" in checks()
+    assert "timeout_beyond_server" in checks("--server-timeout", "60")
+    assert checks("--server-timeout", "61") == {"circuit_without_timeout"}
+    assert patient() is None

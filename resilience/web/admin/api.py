@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
+from resilience.core.checks import number
 from resilience.core.demand import is_made
 from resilience.errors import ChaosRefusedError, ConfigurationError, StoreUnavailableError
 from resilience.events import Worker
@@ -40,6 +41,9 @@ INCIDENTS = f"{ROOT}/api/history"
 CHECKUP = f"{ROOT}/api/checkup"
 OPENAPI = f"{ROOT}/api/openapi.json"
 ASSETS = f"{ROOT}/assets/"
+
+SERVER_TIMEOUT = "server_timeout"
+"""In the query of a checkup: after how many seconds the server ends a request."""
 
 LARGEST = 10_000
 """Bytes of a request's body; a larger one is refused."""
@@ -128,16 +132,26 @@ def _read(system: System, request: Request, actor: str) -> Answer:
         return _page(system, request, actor)
     told = _TOLD.get(request.path)
     if told is not None:
-        return json_answer(200, "application/json", told(system, request))
+        return _plain(told, system, request)
     if request.path == STREAM:  # a framework that can stream does not ask here
         return problem(404, "Not Found", "This server does not push: poll api/events.")
     return _events(system, request)
 
 
-def _checkup(system: System, _: Request) -> dict[str, Any]:
+def _checkup(system: System, request: Request) -> dict[str, Any]:
     from resilience.web.checkup import checkup, plain  # rooms that an app may not use otherwise
 
-    return plain(checkup(system))
+    return plain(checkup(system, server_timeout=_server_timeout(request)))
+
+
+def _server_timeout(request: Request) -> float | None:
+    given = parse_qs(request.query, keep_blank_values=True).get(SERVER_TIMEOUT)
+    if given is None:
+        return None
+    try:
+        return number(SERVER_TIMEOUT, float(given[0]), above=0.0)
+    except ValueError:
+        raise ConfigurationError(f"{SERVER_TIMEOUT}={given[0]!r}: give seconds, above 0") from None
 
 
 _TOLD: Mapping[str, Callable[[System, Request], dict[str, Any]]] = {
@@ -146,6 +160,15 @@ _TOLD: Mapping[str, Callable[[System, Request], dict[str, Any]]] = {
     OPENAPI: lambda _, request: document(request.root),
 }
 """What programs read, `{path: what makes it}`."""
+
+
+def _plain(
+    told: Callable[[System, Request], dict[str, Any]], system: System, request: Request
+) -> Answer:
+    try:
+        return json_answer(200, "application/json", told(system, request))
+    except ConfigurationError as error:
+        return problem(400, "Bad Request", str(error))
 
 
 def name_of(actor: object) -> str:

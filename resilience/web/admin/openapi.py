@@ -55,7 +55,12 @@ def document(root: str) -> dict[str, Any]:
         "servers": [{"url": f"{root}/resilience"}],
         "paths": {
             "/api/state": {"get": _read("state", "Everything at one moment.")},
-            "/api/checkup": {"get": _read("checkup", "What is built so that it will not hold.")},
+            "/api/checkup": {
+                "get": {
+                    **_read("checkup", "What is built so that it will not hold."),
+                    "parameters": [_SERVER_TIMEOUT],
+                }
+            },
             "/api/events": {
                 "get": {
                     **_read("events", "What happened after an event, oldest first."),
@@ -77,6 +82,12 @@ _AFTER = {
     "name": "after",
     "in": "query",
     "schema": {"type": "integer", "minimum": 0, "maximum": 10**15},
+}
+
+_SERVER_TIMEOUT = {
+    "name": "server_timeout",
+    "in": "query",
+    "schema": {"type": "number", "exclusiveMinimum": 0},
 }
 
 _SECONDS = {"type": "number", "minimum": 0, "exclusiveMaximum": 1e11}

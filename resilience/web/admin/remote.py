@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from resilience.web.admin import api
@@ -63,9 +63,15 @@ class Remote:
         """Return everything that the worker who answers knows."""
         return self._ask(api.STATE)
 
-    def checkup(self) -> dict[str, Any]:
-        """Return what the worker who answers finds to be built so that it will not hold."""
-        return self._ask(api.CHECKUP)
+    def checkup(self, server_timeout: float | None = None) -> dict[str, Any]:
+        """Return what the worker who answers finds to be built so that it will not hold.
+
+        Args:
+            server_timeout: seconds after which the server ends a request; None: as it finds out.
+        """
+        if server_timeout is None:
+            return self._ask(api.CHECKUP)
+        return self._ask(f"{api.CHECKUP}?{urlencode({api.SERVER_TIMEOUT: server_timeout})}")
 
     def order(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Order something; return what was done.

@@ -442,6 +442,15 @@ def test_the_dashboard_shows_the_fleet(shop: System, fleet: FakeFleet, clock: Ma
     assert "This worker is on its own" in ask(shop, api.HOME).body.decode()
 
 
+@pytest.mark.parametrize("given", ["", "0", "-1", "nan", "inf", "soon"])
+def test_a_checkup_refuses_a_server_timeout_that_cannot_be(shop: System, given: str) -> None:
+    """In words that say what to give."""
+    answer = ask(shop, api.CHECKUP, query=f"server_timeout={given}")
+
+    assert answer.status == 400
+    assert f"server_timeout='{given}': give seconds" in said(answer)["detail"]
+
+
 def test_without_a_fleet_nothing_is_shown_of_it(shop: System) -> None:
     """Nor said of orders."""
     assert said(ask(shop, api.STATE))["fleet"] is None
