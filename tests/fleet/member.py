@@ -2,7 +2,7 @@
 
 `python member.py URL PREFIX [SETTINGS]` answers each line with a line of JSON. With
 `CLOCK_AHEAD` in the environment its wall clock is wrong by so many seconds, from before anything
-is imported.
+is imported; with `PATIENT` the store may take so many seconds for an answer.
 """
 
 import json
@@ -35,7 +35,8 @@ class Member:
     """
 
     def __init__(self, url: str, prefix: str, circuit: dict[str, Any]) -> None:
-        self.system = System({"fleet": {"url": url, "prefix": prefix}})
+        fleet = {"url": url, "prefix": prefix, "timeout": float(os.environ.get("PATIENT", "0.25"))}
+        self.system = System({"fleet": fleet})
         self.circuit = circuit
         self.events: list[Event] = []
         self.system.on_event(self.events.append)
