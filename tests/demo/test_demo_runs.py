@@ -304,7 +304,7 @@ def test_a_taken_port_is_one_clear_line(start: Start, option: str) -> None:
     ("missing", "line"),
     [
         ("gunicorn", "resilience demo needs gunicorn: pip install 'resilience-web[demo]'"),
-        ("rich", "resilience demo needs rich: pip install 'resilience-web[demo]'"),
+        ("rich", "resilience needs rich: pip install 'resilience-web[demo]'"),
         ("httpx2", "resilience demo needs httpx2: pip install 'resilience-web[demo]'"),
         ("flask", "resilience demo needs flask: pip install 'resilience-web[demo]'"),
         ("click", "resilience needs click: pip install 'resilience-web[demo]'"),
