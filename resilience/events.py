@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
-from typing import Any
+from typing import Any, ClassVar
 
 from blinker import NamedSignal
 
@@ -44,21 +44,23 @@ class Event:
 class Worker:
     """The name of this process, made on first use and again after a fork."""
 
-    _name = ""
+    _names: ClassVar[dict[str, str]] = {}  # the one there is; threads that ask at once agree on it
 
     @classmethod
     def name(cls) -> str:
         """Return `host-pid-random`."""
-        if not cls._name:
+        found = cls._names.get("name")
+        if found is None:
             import platform  # only the first event needs it
 
-            cls._name = f"{platform.node()}-{os.getpid()}-{os.urandom(3).hex()}"
-        return cls._name
+            made = f"{platform.node()}-{os.getpid()}-{os.urandom(3).hex()}"
+            found = cls._names.setdefault("name", made)
+        return found
 
     @classmethod
     def forget(cls) -> None:
         """Make the next reader ask again."""
-        cls._name = ""
+        cls._names.clear()
 
 
 if hasattr(os, "register_at_fork"):

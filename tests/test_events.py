@@ -207,3 +207,25 @@ def test_a_workers_name_is_host_pid_and_chance() -> None:
     Worker.forget()
 
     assert Worker.name() != first
+
+
+def test_threads_that_ask_for_the_workers_name_at_once_hear_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the fleet counts two workers in one process, and one of them never confirms an order."""
+    names: list[str] = []
+
+    def node() -> str:
+        if not names:
+            names.append("")  # another thread comes first, while this one finds out where it is
+            names[0] = Worker.name()
+        return "host"
+
+    monkeypatch.setattr("platform.node", node)
+    Worker.forget()
+    try:
+        names.append(Worker.name())
+
+        assert names[0] == names[1] == Worker.name()
+    finally:
+        Worker.forget()

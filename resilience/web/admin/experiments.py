@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from resilience.chaos.following import Following
-from resilience.chaos.runs import Run
 from resilience.core.demand import is_made
 from resilience.systems import System
 from resilience.web.admin.markup import Content, element
 from resilience.web.admin.pieces import NONE, button, duration, moment, table
 from resilience.web.times import timestamp
+
+if TYPE_CHECKING:
+    from resilience.chaos.following import Following
+    from resilience.chaos.runs import Run
 
 Payload = dict[str, Any]
 
