@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.core.demand import is_made
 from resilience.systems import System
-from resilience.web.admin.markup import Content, element
+from resilience.web.admin.dialog import PLAN
+from resilience.web.admin.markup import Content, element, joined
 from resilience.web.admin.pieces import NONE, button, duration, moment, table
 from resilience.web.times import timestamp
 
@@ -64,10 +65,11 @@ def experiments(told: Payload, may_operate: bool) -> Content:
         *(_plan(each, may_operate) for each in told["plans"]),
         *(_result(each) for each in told["results"]),
     ]
+    plan = button("Plan an experiment", "chaos.plan", takes=PLAN) if may_operate else None
     if not rows:
-        return element("p", "No experiment yet.", class_="quiet")
+        return joined(element("p", "No experiment yet.", class_="quiet"), plan)
     heads = ("Experiment", "Status", "Fault", "Target", "Calls hit", "What it showed", "Orders")
-    return table("Experiments, running ones first", heads, rows)
+    return joined(table("Experiments, running ones first", heads, rows), plan)
 
 
 def _running(run: Payload, may_operate: bool) -> tuple[Content, ...]:

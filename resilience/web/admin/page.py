@@ -8,6 +8,7 @@ from typing import Any
 
 from resilience.recent import LISTED
 from resilience.web.admin.board import MOST
+from resilience.web.admin.dialog import dialog
 from resilience.web.admin.experiments import experiments
 from resilience.web.admin.markup import Content, Markup, element, joined
 from resilience.web.admin.pieces import (
@@ -83,7 +84,7 @@ def page(told: Payload, actor: str, live: str, frame: Frame = ALONE) -> str:
             element("p", "", id="live", role="status", class_="quiet"),
         ),
         element("main", fragment(told, frame), id="board"),
-        _dialog(),
+        dialog(),
         element("p", "", id="said", class_="hidden", aria_live="polite"),
         data_live=live,
         data_events=" ".join(sorted(LISTED)),
@@ -359,38 +360,3 @@ def _details(data: Payload) -> str:
 def _short(value: Any) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 120 else text[:119] + "…"
-
-
-def _dialog() -> Markup:
-    """Return the dialog that asks for a reason before anything is done."""
-    minutes = (("10 minutes", 600), ("1 hour", 3600), ("8 hours", 28_800), ("1 day", 86_400))
-    options = [
-        element("option", label, value=seconds, selected=seconds == 3600)
-        for label, seconds in minutes
-    ]
-    form = element(
-        "form",
-        element("h2", "", id="ask-title"),
-        element("p", "", id="ask-about", class_="quiet"),
-        element(
-            "label",
-            "Reason",
-            element("input", name="reason", required=True, maxlength=200, autocomplete="off"),
-        ),
-        element("label", "For", element("select", options, name="for"), data_field="for"),
-        element(
-            "label",
-            "Percent",
-            element("input", name="percent", type="number", min=0, max=100, value=50),
-            data_field="percent",
-        ),
-        element("p", "", id="ask-error", role="alert"),
-        element(
-            "div",
-            element("button", "Cancel", type="button", value="cancel"),
-            element("button", "Do it", type="submit", class_="primary"),
-            class_="actions",
-        ),
-        method="dialog",
-    )
-    return element("dialog", form, id="ask", aria_labelledby="ask-title")

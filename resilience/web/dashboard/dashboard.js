@@ -106,6 +106,7 @@ function ask(title, about, takes) {
   form.querySelector("#ask-error").textContent = "";
   for (const field of form.querySelectorAll("[data-field]")) {
     field.hidden = !takes.includes(field.dataset.field);
+    for (const input of field.querySelectorAll("input, select")) input.disabled = field.hidden;
   }
   dialog.showModal();
   form.elements.reason.focus();
@@ -118,7 +119,8 @@ form.addEventListener("click", (event) => {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const sent = { ...order, reason: form.elements.reason.value.trim() };
-  for (const field of form.querySelectorAll("[data-field]:not([hidden])")) {
+  if (order.action === "chaos.plan") sent.experiment = planned();
+  for (const field of form.querySelectorAll('[data-field]:not([hidden], [data-field="plan"])')) {
     sent[field.dataset.field] = Number(form.elements[field.dataset.field].value);
   }
   const response = await fetch("api/actions", {
@@ -138,6 +140,21 @@ form.addEventListener("submit", async (event) => {
     : "Done.";
   refresh();
 });
+
+// The experiment that the fields describe, as a file would.
+function planned() {
+  const given = (name) => form.elements[`plan-${name}`].value.trim();
+  const kind = given("fault");
+  const timed = ["latency", "clock_skew"].includes(kind);
+  return {
+    name: given("name"),
+    fault: timed ? { kind, seconds: Number(given("seconds")) } : { kind },
+    target: given("target"),
+    duration: Number(given("duration")),
+    share: Number(given("share")) / 100,
+    ...(given("steady") && { steady_state: [given("steady")] }),
+  };
+}
 
 dialog.addEventListener("close", () => {
   [...board.querySelectorAll("button")].find((each) => key(each) === opener)?.focus();

@@ -158,7 +158,7 @@ def test_all_of_it_works_by_keyboard(context: BrowserContext, address: str, syst
 
     page.keyboard.press("Enter")
     expect(page.get_by_label("Reason")).to_be_focused()
-    expect(page.get_by_label("Percent")).to_be_hidden()
+    expect(page.get_by_label("Percent", exact=True)).to_be_hidden()
     page.keyboard.press("Escape")
 
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -210,3 +210,44 @@ def test_it_fits_a_phone(browser: Browser, address: str, system: System, scheme:
     assert widths[0] <= widths[1]
     assert background == {"light": "rgb(246, 247, 245)", "dark": "rgb(20, 24, 26)"}[scheme]
     context.close()
+
+
+def test_an_experiment_is_planned_run_and_halted(
+    context: BrowserContext, address: str, system: System
+) -> None:
+    """From the page; what it showed is read there, too."""
+    system.configure({"chaos": {"enabled": True, "require_approval": False}}, source="test")
+    assert system.chaos.results() == []
+    page = opened(context, address)
+    page.get_by_role("button", name="Plan an experiment").click()
+    page.get_by_label("Experiment", exact=True).fill("the bank is gone")
+    page.get_by_label("Fault").select_option("outage")
+    page.get_by_label("Target").fill("payments")
+    page.get_by_label("Reason").fill("game day")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.locator("#experiments")).to_contain_text("the bank is gone", timeout=PATIENCE)
+
+    order(page, "Run the bank is gone", "game day")
+    expect(page.locator("#experiments")).to_contain_text("running", timeout=PATIENCE)
+    [run] = system.chaos.running()
+    assert (run.experiment.fault.KIND, run.experiment.share, run.duration) == ("outage", 1.0, 60.0)
+
+    order(page, "Halt all", "enough")
+    expect(page.locator("#experiments")).to_contain_text("aborted: enough", timeout=PATIENCE)
+
+
+def test_a_plan_that_cannot_be_says_why(
+    context: BrowserContext, address: str, system: System
+) -> None:
+    """And stays open, with what was filled in."""
+    system.configure({"chaos": {"enabled": True}}, source="test")
+    assert system.chaos.results() == []
+    page = opened(context, address)
+    page.get_by_role("button", name="Plan an experiment").click()
+    page.get_by_label("Experiment", exact=True).fill("x")
+    page.get_by_label("Target").fill("paymets")
+    page.get_by_label("Reason").fill("game day")
+    page.get_by_role("button", name="Do it").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("did you mean 'payments'", timeout=PATIENCE)
+    expect(page.get_by_label("Experiment", exact=True)).to_have_value("x")
