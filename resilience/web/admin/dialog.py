@@ -22,7 +22,8 @@ def plan_fields() -> list[Markup]:
         _field("Target: a circuit, component, feature, or route:/…", "plan-target",
                required=True, maxlength=200),
         _field("Lasts, in seconds", "plan-duration", type="number", min=1, step="any", value=60),
-        _field("Share of the calls, in percent", "plan-share", type="number", min=1, max=100, value=100),
+        _field("Share of the calls, in percent", "plan-share", type="number", min=1, max=100,
+               value=100),
         _field("What has to hold, such as error_rate <= 0.05", "plan-steady", maxlength=200),
     ]  # fmt: skip
 
