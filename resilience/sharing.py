@@ -213,13 +213,14 @@ class SharedOrders:
 
     def _follow_late(self) -> None:
         """Follow orders on circuits that did not exist when they came."""
-        for key in self._known.keys() - self._followed:
-            if (
-                key[0] == CIRCUIT
-                and key[1] in self._circuits()
-                and self._is_ahead(self._known[key])
-            ):
-                self._follow(key, {})
+        late = {
+            key[1]: key
+            for key in self._known.keys() - self._followed
+            if key[0] == CIRCUIT and self._is_ahead(self._known[key])
+        }
+        for circuit in self._circuits() if late else ():
+            if circuit.name in late:
+                self._follow(late[circuit.name], {})
 
     def _follow(self, key: Key, here: Mapping[Key, Plain]) -> None:
         plain = self._known[key]

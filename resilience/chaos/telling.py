@@ -24,8 +24,8 @@ RENEWED = 10.0  # seconds before its end at which a run is told again
 SAID = ("name", "target", "duration", "share", "match", "seed")
 
 
-class ToldPlans:
-    """The plans of one worker, told as plain values and taken up from others.
+class Told:
+    """What of a system's chaos is told.
 
     Args:
         chaos: gives what keeps them.
@@ -39,6 +39,10 @@ class ToldPlans:
         self._chaos = chaos
         self._is_made = is_made
         self._clock = runtime.clock
+
+
+class ToldPlans(Told):
+    """The plans of one worker, told as plain values and taken up from others."""
 
     def in_force(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Return the plans that can be told, by `("plan", name, "order")`.
@@ -86,21 +90,8 @@ class ToldPlans:
         return {"value": value, "reason": "", "actor": plan.asked_by, "ends": ends}
 
 
-class ToldRuns:
-    """The runs of one worker, told again and again, and followed by others while they hear it.
-
-    Args:
-        chaos: gives what runs them.
-        is_made: tells whether there is a part of that name yet.
-        runtime: the system's clock.
-    """
-
-    def __init__(
-        self, chaos: Callable[[], Chaos], is_made: Callable[[str], bool], runtime: Runtime
-    ) -> None:
-        self._chaos = chaos
-        self._is_made = is_made
-        self._clock = runtime.clock
+class ToldRuns(Told):
+    """The runs of one worker, told again and again, and followed by others while they hear it."""
 
     def in_force(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Return what runs here, and what is followed here, by `("run", name, "order")`.
