@@ -13,8 +13,11 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def add_to(blueprint: Blueprint) -> None:
-    """Add the routes of the dashboard; every method comes to us, so that none tells it is there."""
-    for rule in (api.HOME, f"{api.HOME}<path:rest>"):
+    """Add the routes of the dashboard; every method comes to us, so that none tells it is there.
+
+    So does the path without its slash, which Flask would send on by itself, for strangers, too.
+    """
+    for rule in (api.ROOT, api.HOME, f"{api.HOME}<path:rest>"):
         blueprint.add_url_rule(
             rule, "admin", _serve, methods=_METHODS, provide_automatic_options=False
         )
@@ -28,12 +31,12 @@ def exempt(app: Flask) -> None:
         protection.exempt(blueprint)
 
 
-def _serve(rest: str = "") -> Response:
+def _serve(**_: str) -> Response:
     state: State = current_app.extensions[NAME]
     actor = state.actor()
     asked = api.Request(
         method=request.method,
-        path=api.HOME + rest,
+        path=request.path,
         query=request.query_string.decode("latin-1"),
         headers={name: request.headers[name] for name in api.HEADERS if name in request.headers},
         body=b"" if actor is None else request.stream.read(api.LARGEST + 1),

@@ -51,7 +51,11 @@ class Ask(Protocol):
     """Send a request and return the reply."""
 
     def __call__(
-        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
     ) -> Reply:
         """Return the reply to one request."""
 

@@ -160,9 +160,14 @@ def ask_wsgi(settings: Mapping[str, Any]) -> Ask:
             self.handler._view_middleware = handler._view_middleware
             self.handler._template_response_middleware = handler._template_response_middleware
 
-    def ask(path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
+    def ask(
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Reply:
         with override_settings(**settings):
-            response: Any = Whole().generic(method, path, headers=headers)
+            response: Any = Whole().generic(method, path, body, type_of(headers), headers=headers)
             return reply_of(response, b"".join(response))
 
     return ask
@@ -173,22 +178,41 @@ def ask_asgi(settings: Mapping[str, Any]) -> Ask:
     with override_settings(**settings):
         handler = ASGIHandler()
 
-    async def asked(path: str, method: str, headers: Mapping[str, str] | None) -> Reply:
+    async def asked(
+        path: str, method: str, headers: Mapping[str, str] | None, body: bytes
+    ) -> Reply:
         client = AsyncClient(raise_request_exception=False)
         client.handler._middleware_chain = handler._middleware_chain
         client.handler._exception_middleware = handler._exception_middleware
         client.handler._view_middleware = handler._view_middleware
         client.handler._template_response_middleware = handler._template_response_middleware
-        response: Any = await client.generic(method, path, headers=headers)
+        response: Any = await client.generic(
+            method, path, body, type_of(headers), headers=typeless(headers)
+        )
         if response.streaming and response.is_async:
             return reply_of(response, b"".join([part async for part in response]))
         return reply_of(response, b"".join(response))
 
-    def ask(path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
+    def ask(
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Reply:
         with override_settings(**settings):
-            return asyncio.run(asked(path, method, headers))
+            return asyncio.run(asked(path, method, headers, body))
 
     return ask
+
+
+def type_of(headers: Mapping[str, str] | None) -> str:
+    """Return the type of a body; Django's clients do not take it from the headers."""
+    return (headers or {}).get("Content-Type", "application/octet-stream")
+
+
+def typeless(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the headers without the body's type, which the async client would send twice."""
+    return {name: value for name, value in (headers or {}).items() if name != "Content-Type"}
 
 
 def reply_of(response: Any, body: bytes) -> Reply:

@@ -32,8 +32,13 @@ def _add_routes(to: Flask | Blueprint, shop: Shop) -> None:
 def ask_of(app: Flask) -> Ask:
     """Return what sends requests to the app."""
 
-    def ask(path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
-        response = app.test_client().open(path, method=method, headers=headers)
+    def ask(
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Reply:
+        response = app.test_client().open(path, method=method, headers=headers, data=body)
         named = {name.lower(): value for name, value in response.headers}
         return Reply(response.status_code, named, response.data)
 

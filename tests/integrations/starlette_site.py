@@ -73,8 +73,15 @@ def ask_of(app: Any) -> Ask:
     """Return what sends requests to an ASGI app; no lifespan is run."""
     client = TestClient(app, raise_server_exceptions=False)
 
-    def ask(path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
-        response = client.request(method, path, headers=headers)
+    def ask(
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Reply:
+        response = client.request(
+            method, path, headers=headers, content=body, follow_redirects=False
+        )
         return Reply(response.status_code, response.headers, response.content)
 
     return ask

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integrations.contract import Site, Sites, WebContract
+from tests.integrations.dashboard_contract import DashboardContract
 
 FRAMEWORKS = sorted(each.stem for each in Path(__file__).parent.glob("*_site.py"))
 
@@ -25,8 +26,8 @@ def all_sites() -> Sites:
 SITES = all_sites()
 
 
-class TestContract(WebContract):
-    """The contract."""
+class TestContract(WebContract, DashboardContract):
+    """The contract, and the dashboard's."""
 
     @pytest.fixture(params=list(SITES.values()), ids=list(SITES))
     def site(self, request: pytest.FixtureRequest) -> Site:
