@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import Fault
 from resilience.chaos.leases import LASTS
-from resilience.chaos.safety import Plan
+from resilience.chaos.safety import MOST_PLANS, Plan
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
 
@@ -39,6 +39,16 @@ class Told:
         self._chaos = chaos
         self._is_made = is_made
         self._clock = runtime.clock
+        self._tables: dict[str, tuple[Experiment, dict[str, Any] | None]] = {}
+
+    def _table(self, experiment: Experiment) -> dict[str, Any] | None:
+        """Return `table_of` it, made once: what is told is looked at with every exchange."""
+        known = self._tables.get(experiment.name)
+        if known is None or known[0] is not experiment:
+            if len(self._tables) >= 2 * MOST_PLANS:
+                self._tables.clear()
+            known = self._tables[experiment.name] = experiment, table_of(experiment)
+        return known[1]
 
 
 class ToldPlans(Told):
@@ -75,7 +85,7 @@ class ToldPlans(Told):
         self._chaos().drop_plan(name)
 
     def _plain(self, plan: Plan) -> dict[str, Any] | None:
-        table = table_of(plan.experiment)
+        table = self._table(plan.experiment)
         if table is None:
             return None
         left = plan.approved_until - self._clock.monotonic()
@@ -127,7 +137,7 @@ class ToldRuns(Told):
         chaos.unfollow(name)
 
     def _plain(self, run: Run) -> dict[str, Any] | None:
-        table = table_of(run.experiment)
+        table = self._table(run.experiment)
         if table is None or not run.lease.holds():
             return None
         now = self._clock.monotonic()
