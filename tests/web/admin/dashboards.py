@@ -2,15 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import uvicorn
 from flask import Flask
 from starlette.applications import Starlette
 from werkzeug.serving import make_server
 
-from resilience import CheckResult, Feature, System
+from resilience import CheckResult, CircuitOpenError, Feature, System
+from resilience.testing import FakeFleet, ManualClock
 from resilience_flask import Resilience as FlaskResilience
 from resilience_starlette import Resilience as StarletteResilience
 
@@ -22,9 +27,9 @@ def everybody(_: object) -> str:
     return "ada"
 
 
-def shop_system() -> System:
+def shop_system(settings: Mapping[str, Any] | None = None) -> System:
     """Return a system with a bit of everything."""
-    system = System()
+    system = System(settings)
     system.circuits.get("payments", failure_threshold=2, failure_rate=0.15, reset_timeout=600)
     system.circuits.get("prices", failure_threshold=2, min_calls=1)
     system.degradation.add(Feature("recommendations", priority=20))
@@ -34,6 +39,42 @@ def shop_system() -> System:
         "queue", lambda: CheckResult("warn", "1,204 jobs wait", 1204, "jobs"), component="queue"
     )
     return system
+
+
+def with_history(folder: Path) -> System:
+    """Return such a system whose journal has a minute's outage of ten minutes ago."""
+    journal = {"journal": {"url": f"sqlite:///{folder}/journal.db"}}
+    clock = ManualClock(wall=time.time() - 600)
+    past = System(journal, clock=clock, random=Random(7))
+    payments = past.circuits.get("payments", failure_rate=0.1, window=10.0, reset_timeout=20.0)
+    for second in range(240):
+        if second == 130:
+            past.degradation.degrade("minimal", "payments are down", actor="ada", for_=60)
+        for _ in range(10):
+            with suppress(ConnectionError, CircuitOpenError):
+                payments.call(_answer, fails=120 <= second < 180)
+        clock.advance(1.0)
+        past.tick()
+    past.stop()
+    return shop_system({**journal, "chaos": {"enabled": True, "require_approval": True}})
+
+
+def _answer(*, fails: bool) -> None:
+    if fails:
+        raise ConnectionError("the bank refused the connection")
+
+
+@contextmanager
+def with_fleet(system: System) -> Iterator[System]:
+    """Let a system be one of three workers, which share a store."""
+    store = FakeFleet(system.runtime.clock)
+    with ExitStack() as others:
+        for name in ("checkout-2", "checkout-3"):
+            other = System()
+            other.fleet.use(store, worker=name)
+            others.enter_context(other)
+        system.fleet.use(store, worker="checkout-1")
+        yield system
 
 
 @contextmanager
