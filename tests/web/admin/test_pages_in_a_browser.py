@@ -208,11 +208,19 @@ def test_it_can_be_read_and_listened_to(
         width = page.evaluate("document.documentElement.scrollWidth")
         found[path] = [*seen, *([f"{width} pixels wide"] if width > 360 else [])]
     page.goto(address)
-    page.get_by_role("button", name="Reset payments").click()
-    found["dialog"] = [*page.evaluate(UNREADABLE), *page.evaluate(UNSPOKEN)]
+    for button in ("Reset payments", "Plan an experiment"):
+        page.get_by_role("button", name=button).click()
+        found[button] = [*page.evaluate(UNREADABLE), *page.evaluate(UNSPOKEN)]
+        box = page.get_by_role("dialog").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+        page.get_by_role("button", name="Do it").scroll_into_view_if_needed()
+        expect(page.get_by_role("button", name="Do it")).to_be_in_viewport()
+        page.keyboard.press("Escape")
     context.close()
 
-    assert found == {path: [] for path in (*PAGES, "dialog")}
+    assert found == {path: [] for path in (*PAGES, "Reset payments", "Plan an experiment")}
 
 
 def test_history_under_wsgi(page: Page, system: System) -> None:
