@@ -89,9 +89,16 @@ def _has(request: Any, permission: str) -> bool:
     return bool(request.user.has_perm(f"resilience.{permission}_dashboard"))
 
 
+def _subject(done: dict[str, Any]) -> str:
+    """Return the name of what something was done to."""
+    room = str(done["action"]).partition(".")[0]
+    named = done.get("experiment") or done
+    return str(named.get("name") or ("degradation" if room == "level" else room))
+
+
 def _write_down(request: Any, done: dict[str, Any]) -> None:
     """Write what was done into the admin's log."""
-    about = Dashboard(name=str(done.get("name") or "degradation"))
+    about = Dashboard(name=_subject(done))
     details = ", ".join(
         f"{name} {value}" for name, value in done.items() if name in ("level", "percent", "for")
     )

@@ -207,6 +207,33 @@ def test_an_action_is_in_the_log_and_told(system: System) -> None:
     ]
 
 
+def test_an_experiment_takes_two_people(system: System) -> None:
+    """One asks, another approves; who may look reads each step; the log has all of them by name."""
+    LogEntry.objects.all().delete()
+    system.configure({"chaos": {"enabled": True, "require_approval": True}})
+    table = {"name": "gone", "fault": "outage", "target": "payments"}
+
+    def seen(name: str) -> str:
+        return str(client_of(name).get(LIVE_VIEW).content.decode())
+
+    def ordered(who: str, action: str, **given: Any) -> int:
+        return int(act(who, {"name": "gone", **given, "action": action}).status_code)
+
+    assert 'data-action="chaos.plan"' in seen("operator")
+    assert ordered("viewer", "chaos.plan", name=None, experiment=table) == 403
+    assert ordered("operator", "chaos.plan", name=None, experiment=table) == 200
+    assert ordered("operator", "chaos.approve") == 409
+    assert "asked for by operator" in seen("viewer")
+    assert 'data-action="chaos' not in seen("viewer")
+    assert [ordered("root", each) for each in ("chaos.approve", "chaos.run")] == [200, 200]
+    assert "running, " in seen("viewer")
+    assert ordered("operator", "chaos.halt", name=None) == 200
+    assert "aborted: why (operator)" in seen("viewer")
+    assert [each.object_repr for each in LogEntry.objects.order_by("pk")] == [
+        "gone", "gone", "gone", "chaos",
+    ]  # fmt: skip
+
+
 def test_what_is_refused_is_not_in_the_log(system: System) -> None:
     """Bad orders say what is wrong."""
     LogEntry.objects.all().delete()
