@@ -190,6 +190,25 @@ def test_who_is_in_the_fleet(page: Page, address: str) -> None:
         expect(fleet.get_by_role("rowheader", name=name)).to_be_visible()
 
 
+def test_an_order_reaches_the_fleet(page: Page, address: str) -> None:
+    """Each of the others does it too, and the page says when; on a phone."""
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.goto(address)
+    fleet = page.get_by_role("region", name="Fleet")
+    others = [fleet.get_by_role("row").filter(has_text=f"checkout-{each}") for each in (2, 3)]
+
+    order(page, "Go to minimal")
+
+    for each in others:
+        expect(each.locator(".badge")).to_contain_text("minimal", timeout=PATIENCE)
+        expect(each).not_to_contain_text("not yet confirmed", timeout=PATIENCE)
+
+    order(page, "Recover")
+
+    for each in others:
+        expect(each.locator(".badge")).to_contain_text("normal", timeout=PATIENCE)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_and_listened_to(
     browser: Browser, address: str, system: System, scheme: Any
