@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from resilience.events import Event
     from resilience.testing import StoppableSystem, inject
 
-for _each in ("circuits", "fleets", "stores"):
+for _each in ("circuits", "fleets", "stores", "workers"):
     pytest.register_assert_rewrite(f"resilience.testing.contracts.{_each}")
 
 with suppress(RuntimeError):  # somebody was earlier; who needs the clock is told so

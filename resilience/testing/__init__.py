@@ -21,8 +21,9 @@ from resilience.testing.clocks import (
 
 if TYPE_CHECKING:
     from resilience.testing.contracts.circuits import CircuitMachine, OperatedMachine
-    from resilience.testing.contracts.fleets import FleetContract, Workers
+    from resilience.testing.contracts.fleets import FleetContract
     from resilience.testing.contracts.stores import StoreContract
+    from resilience.testing.contracts.workers import Workers
     from resilience.testing.fleets import FakeFleet
     from resilience.testing.injections import inject
 
@@ -50,7 +51,7 @@ _MODULES = {
     "FleetContract": "contracts.fleets",
     "OperatedMachine": "contracts.circuits",
     "StoreContract": "contracts.stores",
-    "Workers": "contracts.fleets",
+    "Workers": "contracts.workers",
     "inject": "injections",
 }
 """Loaded when somebody asks for them: they bring rooms that a test may not use, pytest, and what

@@ -17,7 +17,7 @@ from resilience.fleet.sql import SQLBackend
 from resilience.fleet.verdicts import Report
 from resilience.neighbours import Neighbours
 from resilience.testing import ManualClock
-from resilience.testing.contracts.fleets import RULES
+from resilience.testing.contracts.workers import RULES
 from tests.servers.apps import eventually, serving
 from tests.servers.postgres import PostgresServer
 
