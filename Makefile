@@ -6,6 +6,9 @@ PYTHON := $(shell .ci/find-python)
 # Programs the tests start, by the name of their Debian package (.ci/system-packages finds them).
 SYSTEM_PACKAGES := chromium redis-server postgresql mariadb-server
 
+# Two processes, as most of the time is spent waiting for servers; a file stays in one of them.
+SPREAD := -n 2 --dist loadfile
+
 BIN := .venv/bin
 BENCH := .venv-bench/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -22,7 +25,7 @@ demo: .venv/.demo ## a shop through an outage; FRAMEWORK=django or starlette, an
 	@$(BIN)/python -m resilience demo $(if $(FRAMEWORK),--framework $(FRAMEWORK)) $(ARGS)
 
 test: .venv/.dev system ## all tests, with branch coverage; ARGS="-k circuit" passes options
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term $(SPREAD) $(ARGS)
 
 oldest: ## the integrations' tests on the oldest releases that are supported
 	@.ci/check-oldest $(PYTHON) $(ARGS)
