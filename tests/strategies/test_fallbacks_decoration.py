@@ -101,7 +101,6 @@ def test_a_source_that_can_stand_in_is_taken(call: Call, source: Call) -> None:
         lambda *, error: 1,
         functools.partial(plain, "ann"),
     ],
-    ids=str,
 )
 def test_a_source_that_takes_other_arguments_is_refused(source: Call) -> None:
     """The error shows both signatures."""
@@ -117,7 +116,6 @@ def test_a_source_that_takes_other_arguments_is_refused(source: Call) -> None:
         lambda a, b=1, *, fast=True, more=2: 1,
         lambda user, limit=3, *, fast=False, error: 1,
     ],
-    ids=str,
 )
 def test_a_source_that_takes_more_is_taken(source: Call) -> None:
     """Other names, further defaults and `error` are no mismatch."""
