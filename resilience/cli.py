@@ -11,6 +11,7 @@ _EXAMPLES = """\
 \b
 Examples:
   resilience demo                       a shop before, during and after an outage
+  resilience demo --baseline            the same without resilience, side by side
   resilience doctor shop:create_app()   what is built so that it will not hold
   resilience status --url https://shop.example
   resilience force payments open --reason 'the bank is down' --for 900

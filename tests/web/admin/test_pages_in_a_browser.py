@@ -230,4 +230,5 @@ def test_history_under_wsgi(page: Page, system: System) -> None:
     with flask_dashboard(system) as found:
         page.goto(f"{found}/resilience/history")
 
-        expect(page.locator(".timeline")).to_contain_text("Calls to payments were stopped")
+        stopped = page.locator(".timeline", has_text="Calls to payments were stopped")
+        expect(stopped).to_be_visible()
