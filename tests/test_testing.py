@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import resilience
-from resilience import CircuitOpenError, ConfigurationError, System, circuit, fallback
-from resilience.testing import ManualClock, force_open, inactive, record_events, reset
+from resilience import CircuitOpenError, ConfigurationError, Outage, System, circuit, fallback
+from resilience.testing import ManualClock, force_open, inactive, inject, record_events, reset
 
 
 def down() -> Any:
@@ -178,3 +178,13 @@ def test_the_process_wide_system_is_the_default() -> None:
         "fallback_used",
         "circuit_closed",
     ]
+
+
+def test_an_injected_route_hits_only_what_serves_it(system: System) -> None:
+    """Calls outside of its requests go through."""
+    circuit = system.circuits.get("prices")
+    system.traffic.record("/prices", 0.1, failed=False)
+
+    with inject(Outage(), "route:/prices", system=system) as fault:
+        assert circuit.call(int) == 0
+    assert fault.hit == 0

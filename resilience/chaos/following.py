@@ -72,7 +72,9 @@ class Following:
         if self._settings.safe_mode and self._around.level() != "normal":
             raise ChaosRefusedError(f"not steady: the level of service is {self._around.level()}")
         aim = aim_at(self.experiment.target, runtime, self._around)
-        self._insertion = Insertion(self.injection, self.experiment, aim, runtime, self._around)
+        self._insertion = Insertion(
+            self.injection, self.experiment, aim, runtime, self._around, lasts
+        )
         self._insertion.put_in()
         self.aim = aim
         self._evidence = Evidence(runtime.bus, self._hear)

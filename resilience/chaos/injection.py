@@ -35,23 +35,22 @@ class Injection:
         random: the experiment's own chance.
         lease: until when.
         tenant_header: the request header that names the tenant.
-        route: of the requests whose calls are hit; "": any, and calls outside of requests, too.
 
     Attributes:
+        route: of the requests whose calls are hit; "": any, and calls outside of requests, too.
         seen: calls of the target that matched while it was in force.
         hit: those that the fault hit.
     """
 
-    def __init__(  # noqa: PLR0917 - what is injected, and all that decides where
+    def __init__(
         self,
         experiment: Experiment,
         clock: Clock,
         random: Random,
         lease: Lease,
         tenant_header: str,
-        route: str = "",
     ) -> None:
-        self._route = route
+        self.route = ""
         self._experiment = experiment
         self._clock = clock
         self._random = random
@@ -64,9 +63,8 @@ class Injection:
     def apart(self) -> Injection:
         """Return the same for calls that are not the target's own: with counts of its own."""
         return Injection(
-            self._experiment, self._clock, copy(self._random), self._lease,
-            self._tenant_header, self._route,
-        )  # fmt: skip
+            self._experiment, self._clock, copy(self._random), self._lease, self._tenant_header
+        )
 
     @property
     def fault(self) -> Fault:
@@ -102,11 +100,11 @@ class Injection:
 
     def _serves_route(self) -> bool:
         request = present.get()
-        return request is not None and request.route == self._route
+        return request is not None and request.route == self.route
 
     def _matches(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         match = self._experiment.match
-        if self._route and not self._serves_route():
+        if self.route and not self._serves_route():
             return False
         if match is None:
             return True

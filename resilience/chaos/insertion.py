@@ -42,6 +42,7 @@ class Insertion:
         around: Surroundings,
         duration: float = 0.0,
     ) -> None:
+        injection.route = aim.name if aim.kind == ROUTE else ""
         self._injection, self._experiment, self._aim = injection, experiment, aim
         self._runtime, self._around = runtime, around
         self._step = duration / max(1, len(aim.parts))

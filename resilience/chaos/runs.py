@@ -19,7 +19,7 @@ from resilience.chaos.results import ABORTED, COMPLETED, FAILED, Result, SteadyS
 from resilience.chaos.settings import ChaosSettings
 from resilience.chaos.steady import View
 from resilience.chaos.surroundings import Surroundings
-from resilience.chaos.targets import ROUTE, Aim
+from resilience.chaos.targets import Aim
 from resilience.core.runtime import Runtime
 from resilience.errors import ChaosRefusedError
 from resilience.events import Event
@@ -72,9 +72,8 @@ class Run:
         lasts = max(LASTS, 3 * settings.check_interval)
         self.lease = Lease(clock, self._started + duration, lasts)
         self.injection = Injection(
-            experiment, clock, Random(seed), self.lease, settings.tenant_header,
-            aim.name if aim.kind == ROUTE else "",
-        )  # fmt: skip
+            experiment, clock, Random(seed), self.lease, settings.tenant_header
+        )
         self._before = self._during = SteadyState()
         self._evidence: Evidence | None = None
         self._insertion = Insertion(self.injection, experiment, aim, runtime, around, duration)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resilience import ChaosRefusedError, Experiment, Outage
+from resilience import ChaosRefusedError, Experiment, InjectedFaultError, Outage, cascade
 from resilience.chaos.runs import Run
 from tests.fleet.conftest import Shop
 
@@ -150,3 +150,29 @@ def test_one_with_functions_in_it_stays_in_its_worker(drill: Shop) -> None:
     drill.go_on(2)
 
     assert hit(drill) == [True] + [False] * 7
+
+
+def test_a_route_stays_a_route_in_all_workers(drill: Shop) -> None:
+    """Calls that serve no request of it are hit nowhere."""
+    for worker in drill:
+        worker.system.traffic.record("/orders", 0.1, failed=False)
+    drill[0].system.chaos.start(Experiment("gone", Outage(), "route:/orders", duration=60))
+    drill.go_on(1.2)
+
+    assert [len(worker.system.chaos.following()) for worker in drill] == [0] + [1] * 7
+    assert [worker.circuit.call(int) for worker in drill] == [0] * 8
+
+
+def test_a_cascade_takes_its_time_in_all_workers(drill: Shop) -> None:
+    """The second target fails half of the duration later, wherever it is called."""
+    for worker in drill:
+        worker.system.circuits.get("second")
+    drill[0].system.chaos.start(cascade("it", "second", duration=60))
+    drill.go_on(1.2)
+
+    seconds = [worker.system.circuits["second"] for worker in drill]
+    assert [each.call(int) for each in seconds] == [0] * 8
+    drill.go_on(30)
+    for each in seconds:
+        with pytest.raises(InjectedFaultError):
+            each.call(int)
