@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import inf
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from resilience import signals
@@ -62,7 +62,7 @@ class Exchanging:
 
     def _begin(self) -> None:
         self._replica, self._pace = Replica(), Pace()
-        self._exchanging = Lock()
+        self._exchanging = RLock()  # whoever hears an event of it may claim a lease
         self._stirred: deque[Member] = deque()  # those with urgent news; any thread may add
         self._whole_at = self._lost_at = -inf
         self._online: bool | None = None  # None: nobody has tried yet

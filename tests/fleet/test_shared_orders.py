@@ -7,6 +7,7 @@ import pytest
 
 from resilience import (
     ChaosRefusedError,
+    Event,
     Experiment,
     Feature,
     Outage,
@@ -435,3 +436,20 @@ def test_without_quarantine_an_open_circuit_takes_nobody_out(shop: Shop) -> None
     shop.go_on(4.0)
 
     assert not shop[0].system.rotation.is_out
+
+
+@pytest.mark.timeout(20)
+def test_who_hears_an_event_may_claim_a_lease(shop: Shop) -> None:
+    """Events are told while an exchange is under way: it is no reason to wait for ever."""
+    claimed = []
+
+    def claim(event: Event) -> None:
+        if event.type == "fleet_changed":
+            claimed.append(shop[3].system.fleet.claim("tell people"))
+
+    shop[3].system.on_event(claim)
+    shop[0].circuit.force_open("a drill", "ada")
+    shop.go_on(0.2)
+
+    assert claimed
+    assert claimed[0] is not None
