@@ -40,12 +40,15 @@ class Neighbours:
         others: Callable[[], bool],
     ) -> None:
         self._file, self._fleet, self._others = file, fleet, others
+        self._joined: Fleet | None = None
         self._duty = runtime.engine.every(
             LOOKED_EVERY, self.look, name="neighbours", blocking=True, first=FIRST
         )
 
     def look(self) -> None:
         """Look whether there are others to agree with."""
+        if self._joined is not None and self._joined.snapshot().address is not None:
+            return
         path = self._file()
         if path is None or not self._others():
             return
@@ -66,6 +69,7 @@ class Neighbours:
             log.warning("fleet: the workers of this server do not agree: %s", error)
             self._duty.cancel()
         else:
+            self._joined = fleet
             log.info("fleet: the workers of this server agree through %s", place)
 
 

@@ -71,7 +71,7 @@ class Exchanging:
         self._told: set[str] = set()  # circuits whose rules were seen to differ
         self._leases = Leases()
         self._roll: tuple[Peer, ...] = ()
-        self._looked_at = -inf
+        self._looked_at = self._described_at = -inf
         self._board.forget()
 
     # -- exchange -----------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class Exchanging:
         claims = self._leases.due(self._now(), all_held=self._resend)
         sent_at = self._now()
         letter = replace(
-            letter, orders=self._board.news(all_known=self._resend), about=self._described(),
+            letter, orders=self._board.news(all_known=self._resend), about=self._described(roll),
             claims=claims if claim is None else (*claims, claim), roll=roll,
         )  # fmt: skip
         try:
@@ -117,8 +117,16 @@ class Exchanging:
             return 0 if claim is None else reply.leases[-1]
         return 0
 
-    def _described(self) -> str:
-        """Return what this worker says of itself; what cannot be told now is left out."""
+    def _described(self, roll: bool) -> str:
+        """Return what this worker says of itself once a second, or when the roll is called.
+
+        "" is nothing new; what cannot be told now is left out.
+        """
+        now = self._now()
+        known = self._online and not self._resend
+        if known and not roll and now < self._described_at + QUIET * 0.9:
+            return ""
+        self._described_at = now
         try:
             return json.dumps(self._about())
         except Exception:
