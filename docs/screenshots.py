@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from random import Random
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 from resilience import Experiment, Latency, System  # noqa: E402
 from resilience.testing import FakeFleet, ManualClock  # noqa: E402
-from tests.history.conftest import call  # noqa: E402
+from tests.history.conftest import after_an_outage  # noqa: E402
 from tests.integrations.django_admin import (  # noqa: E402
     LIVE_VIEW,
     people,
@@ -105,19 +104,8 @@ def _history(browser: Browser) -> None:
 
 @contextmanager
 def _outage() -> Iterator[System]:
-    """Give a system after two quiet minutes, one of an outage, and one after it."""
     with tempfile.TemporaryDirectory() as folder:
-        clock = ManualClock()
-        journal = {"journal": {"url": f"sqlite:///{folder}/journal.db"}}
-        system = System(journal, clock=clock, random=Random(7))
-        for second in range(240):
-            if second == 130:
-                system.degradation.degrade("minimal", "payments are down", actor="ada", for_=60)
-            for _ in range(10):
-                call(system, fails=120 <= second < 180)
-            clock.advance(1.0)
-            system.tick()
-        system.journal.drain()
+        system = after_an_outage(f"sqlite:///{folder}/journal.db", ManualClock())
         yield system
         system.configure({"journal": {"enabled": False}})
 

@@ -32,9 +32,8 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/journal.db"
 
 
-@pytest.fixture
-def outage(url: str, clock: ManualClock) -> Iterator[System]:
-    """Give a system after two quiet minutes, one minute of an outage, and one after it.
+def after_an_outage(url: str, clock: ManualClock) -> System:
+    """Return a system after two quiet minutes, one minute of an outage, and one after it.
 
     Ten calls a second; the level is lowered by a person while it lasts.
     """
@@ -47,5 +46,12 @@ def outage(url: str, clock: ManualClock) -> Iterator[System]:
         clock.advance(1.0)
         system.tick()
     system.journal.drain()
+    return system
+
+
+@pytest.fixture
+def outage(url: str, clock: ManualClock) -> Iterator[System]:
+    """Give a system that has had an outage."""
+    system = after_an_outage(url, clock)
     yield system
     system.configure({"journal": {"enabled": False}})
