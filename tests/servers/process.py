@@ -1,6 +1,5 @@
 """A server that is a process of its own: started, frozen, killed, and never left behind."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -14,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 30.0  # seconds that a server may take to do what it is told
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 LOOPBACK = "127.0.0.1"
 
@@ -65,17 +63,15 @@ class Server:
     def start(self) -> None:
         """Start it, if it does not run, and wait until it answers."""
         if self.pid is None:
-            parent, log = os.getpid(), (self.directory / "log").open("ab")
-            with log:
+            with (self.directory / "log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    self.command(),
+                    _ending_with_us(self.command(), self.last_resort),
                     cwd=self.directory,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     user=self.user,
-                    preexec_fn=lambda: _end_with(parent, self.last_resort),  # noqa: PLW1509
                 )
         self.until(self.answers, "answer")
 
@@ -181,10 +177,13 @@ def free_port() -> int:
         return port
 
 
-def _end_with(parent: int, number: signal.Signals) -> None:
-    """Ask Linux for a signal when the tests die, however they die (`man 2 PR_SET_PDEATHSIG`)."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:  # they died before it was asked
-        os._exit(1)
+def _ending_with_us(command: Sequence[str], number: signal.Signals) -> Sequence[str]:
+    """Return a command that gets a signal when the tests die, however they die.
+
+    By util-linux's `setpriv`, not between fork and exec: code of ours would run there, which in a
+    process with threads may wait for ever for a lock that one of them held at the fork.
+    """
+    program = shutil.which("setpriv")
+    if sys.platform != "linux" or program is None:
+        return command
+    return [program, "--pdeathsig", number.name.removeprefix("SIG"), "--", *command]
