@@ -15,6 +15,12 @@ from tests.servers.redis import RedisServer, running_redis
 LONG: dict[str, Any] = {"reset_timeout": 60.0}
 
 
+def outages(workers: Crew) -> list[list[bool]]:
+    """Return what each worker told of the store: False when it was gone, True when it was back."""
+    told = workers.all("told", "fleet_changed")
+    return [[data["online"] for _, name, data in each if name == "fleet"] for each in told]
+
+
 def break_it(workers: Crew) -> None:
     """Let two workers see enough failures for all."""
     workers[0].ask("call", 5, ok=False)
@@ -135,9 +141,9 @@ def test_calls_go_on_while_redis_is_gone(fresh_redis: RedisServer, fault: str) -
         break_it(workers)
 
         workers.agree("open")
-        for told in workers.all("told", "fleet_changed"):
-            news = [data["online"] for _, name, data in told if name == "fleet"]
-            assert news == [False, True]
+        # A circuit opens by the reply that is told of a moment later.
+        workers.until(lambda: all(news[-1:] == [True] for news in outages(workers)))
+        assert outages(workers) == [[False, True]] * 4
 
 
 @pytest.mark.parametrize("fault", ["flush", "restart_empty"])
