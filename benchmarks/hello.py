@@ -15,12 +15,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks import requests as views
@@ -181,17 +182,27 @@ def _ask(connection: http.client.HTTPConnection, requests: int) -> float:
 @contextmanager
 def serving(framework: str, with_ours: bool) -> Iterator[http.client.HTTPConnection]:
     """Give a connection to a server of the view."""
+    variables = {_AROUND: "1" if with_ours else "0", _FRAMEWORK: framework}
+    with served(_SERVERS[framework], variables) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        yield connection
+        connection.close()
+
+
+@contextmanager
+def served(
+    command: Sequence[str], variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[int]:
+    """Run a server, a module that says where it listens; give its port."""
     server = subprocess.Popen(
-        [sys.executable, "-m", *_SERVERS[framework]],
+        [sys.executable, "-m", *command],
         cwd=_ROOT,
-        env={**os.environ, _AROUND: "1" if with_ours else "0", _FRAMEWORK: framework},
+        env={**os.environ, **variables},
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", _port(server), timeout=30)
-        yield connection
-        connection.close()
+        yield _port(server)
     finally:
         server.terminate()
         server.communicate(timeout=30)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from asyncio import FIRST_COMPLETED, create_task, to_thread, wait
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
@@ -10,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from resilience.web.actors import awaited_actor_of
 from resilience.web.admin import api
-from resilience.web.admin.stream import HEADERS, stream
+from resilience.web.admin.stream import HEADERS, boards, stream
 from resilience.web.asgi import Receive, Scope, Send, header_of, path_below_root, respond
 from resilience_starlette.state import State
 
@@ -76,9 +78,8 @@ def _path(scope: Scope) -> str:
 
 async def _stream(state: State, read: api.Request, receive: Receive, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-    after = api.after_of(read) if read.headers.get("last-event-id") else None
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    telling = create_task(_tell(state, after, send))
+    telling = create_task(_tell(_told(state, read), send))
     gone = create_task(_gone(receive))
     try:
         await wait((telling, gone), return_when=FIRST_COMPLETED)
@@ -87,9 +88,17 @@ async def _stream(state: State, read: api.Request, receive: Receive, send: Send)
         gone.cancel()
 
 
-async def _tell(state: State, after: int | None, send: Send) -> None:
-    async for part in stream(state.system, after):
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+def _told(state: State, read: api.Request) -> AsyncGenerator[bytes]:
+    if api.shows_board(read):
+        return boards(state.system, may_operate=read.frame.may_operate)
+    after = api.after_of(read) if read.headers.get("last-event-id") else None
+    return stream(state.system, after)
+
+
+async def _tell(parts: AsyncGenerator[bytes], send: Send) -> None:
+    async with aclosing(parts):
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -25,8 +25,9 @@ from resilience.web.admin.actions import (
     workers_of,
 )
 from resilience.web.admin.board import board, event_of
+from resilience.web.admin.glance import glance_of
 from resilience.web.admin.openapi import document
-from resilience.web.admin.page import ALONE, POLICY, Frame, fragment, page
+from resilience.web.admin.page import ALONE, POLICY, Frame, page
 from resilience.web.answers import NEVER_KEPT, Answer, json_answer
 from resilience.web.history.page import BadQueryError, history_page, history_payload
 
@@ -197,12 +198,17 @@ def problem(
     return json_answer(status, "application/problem+json", said, headers)
 
 
+def shows_board(request: Request) -> bool:
+    """Tell whether what is asked for is not the page, or not events, but the board alone."""
+    return parse_qs(request.query).get("part") == ["board"]
+
+
 def _page(system: System, request: Request, actor: str) -> Answer:
-    told = board(system)
-    part = parse_qs(request.query).get("part") == ["board"]
-    frame = request.frame
-    text = str(fragment(told, frame)) if part else page(told, actor, request.live, frame)
-    return _html(text, {"X-Resilience-Last": str(told["last"])})
+    if not shows_board(request):
+        return _html(page(board(system), actor, request.live, request.frame), {})
+    glance = glance_of(system)
+    shown = glance.board(system, may_operate=request.frame.may_operate)
+    return _html(shown.html, {"X-Resilience-Wait": f"{glance.wait():.1f}"})
 
 
 def _html(text: str, more: Mapping[str, str]) -> Answer:
@@ -252,7 +258,9 @@ def _act(system: System, request: Request, actor: str) -> Answer:
         return problem(400, "Bad Request", "The body is no JSON.")
     if not isinstance(order, dict):
         return problem(400, "Bad Request", "Send a JSON object.")
-    return _done(system, order, actor)
+    done = _done(system, order, actor)
+    glance_of(system).forget()
+    return done
 
 
 def _done(system: System, order: dict[str, Any], actor: str) -> Answer:

@@ -89,7 +89,7 @@ def _circuit(circuit: CircuitSnapshot, calls: list[tuple[int, int, int]]) -> Pay
         "retry_after": circuit.retry_after,
         "last_error": circuit.last_error,
         "forced": circuit.forced,
-        "seconds": [list(each) for each in calls],
+        "seconds": tuple(calls),
     }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.recent import LISTED
 from resilience.web.admin.board import MOST
 from resilience.web.admin.dialog import dialog
 from resilience.web.admin.experiments import experiments
@@ -87,8 +86,6 @@ def page(told: Payload, actor: str, live: str, frame: Frame = ALONE) -> str:
         dialog(),
         element("p", "", id="said", class_="hidden", aria_live="polite"),
         data_live=live,
-        data_events=" ".join(sorted(LISTED)),
-        data_last=told["last"],
         data_csrf_header=csrf_header,
         data_csrf_token=csrf_token,
     )

@@ -1,16 +1,19 @@
-"""The event stream (server-sent events, WHATWG HTML): a snapshot, then what happens."""
+"""The event streams (server-sent events, WHATWG HTML): what happens, and the board for the page."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from resilience.systems import System
 from resilience.web.admin.board import board, event_of
+from resilience.web.admin.glance import POLL, glance_of
 
 LOOK = 0.5  # seconds between looks: what is pushed is at most that late
+MOST_LOOKS = 200  # a second, of all streams in this process: beyond that each looks less often
 HEARTBEAT = 15.0  # seconds of silence after which proxies might end a connection
 
 HEADERS = {
@@ -21,8 +24,31 @@ HEADERS = {
 }
 
 
-async def stream(system: System, after: int | None) -> AsyncIterator[bytes]:
-    """Yield the parts of a stream, until its reader goes or the system stops.
+class _Listeners:
+    """Those whose streams this process serves, of all systems."""
+
+    number = 0
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        self.number += 1
+        try:
+            yield
+        finally:
+            self.number -= 1
+
+    async def pause(self) -> float:
+        """Wait until the next look; return for how many seconds."""
+        seconds = max(LOOK, self.number / MOST_LOOKS)
+        await asyncio.sleep(seconds)
+        return seconds
+
+
+_listeners = _Listeners()
+
+
+async def stream(system: System, after: int | None) -> AsyncGenerator[bytes]:
+    """Yield the parts of a stream of events, until its reader goes or the system stops.
 
     Guarded calls know nothing of it: it looks at what is kept anyway.
 
@@ -35,16 +61,39 @@ async def stream(system: System, after: int | None) -> AsyncIterator[bytes]:
         after = recent.last
         yield _part("snapshot", board(system), after)
     silent = 0.0
-    while not system.stopping:
-        for number, event in recent.since(after):
-            yield _part(event.type, event_of(number, event), number)
-            after, silent = number, 0.0
-        await asyncio.sleep(LOOK)
-        silent += LOOK
-        if silent >= HEARTBEAT:
-            yield b": still here\n\n"
-            silent = 0.0
+    with _listeners.joined():
+        while not system.stopping:
+            if recent.last > after:
+                found = recent.since(after)
+                yield b"".join(_part(each.type, event_of(id_, each), id_) for id_, each in found)
+                after, silent = found[-1][0], 0.0
+            elif silent >= HEARTBEAT:
+                yield b": still here\n\n"
+                silent = 0.0
+            silent += await _listeners.pause()
 
 
 def _part(kind: str, told: Any, number: int) -> bytes:
     return f"id: {number}\nevent: {kind}\ndata: {json.dumps(told)}\n\n".encode()
+
+
+async def boards(system: System, *, may_operate: bool) -> AsyncGenerator[bytes]:
+    """Yield the board as HTML every `POLL` seconds, and when something has happened.
+
+    Args:
+        system: what is shown.
+        may_operate: whether there are buttons.
+    """
+    shown, silent = -1, 0.0
+    with _listeners.joined():
+        while not system.stopping:
+            if system.recent.last != shown or silent >= POLL:
+                found = glance_of(system).board(system, may_operate=may_operate)
+                shown, silent = found.last, 0.0
+                yield _html(found.html)
+            silent += await _listeners.pause()
+
+
+def _html(text: str) -> bytes:
+    lines = text.encode("utf-8", "replace").splitlines()
+    return b"event: board\n" + b"".join(b"data: %b\n" % each for each in lines) + b"\n"

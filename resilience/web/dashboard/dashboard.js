@@ -5,86 +5,125 @@ const live = document.getElementById("live");
 const said = document.getElementById("said");
 const dialog = document.getElementById("ask");
 const form = dialog.querySelector("form");
-const POLL = 2000; // milliseconds between two looks
-const HASTE = 200; // milliseconds in which several changes become one look
+const POLL = 2; // seconds between two looks, unless the server asks for more
+const PATIENCE = 10; // seconds in which a stream sends a board
 
-let last = Number(document.body.dataset.last);
-let asked = 0;
+const pushed = document.body.dataset.live === "stream";
+let source = null;
+let trusted = pushed; // whether a stream is worth trying
+let heard = performance.now(); // when something came, or was asked for, last
+let wait = POLL;
+let pressed = false;
 let order = null;
 let opener = null;
 
 document.documentElement.classList.add("live");
 
+// A tab that nobody looks at asks for nothing.
+function keepFresh() {
+  if (document.hidden) {
+    hush();
+    return;
+  }
+  if (trusted && !source) listen();
+  if (performance.now() - heard < (source ? PATIENCE : wait) * 1000) return;
+  if (source) {
+    trusted = source.proven; // a proxy may hold a stream back, and say nothing
+    hush();
+  }
+  refresh();
+}
+
 async function refresh() {
-  asked = 0;
+  heard = performance.now();
   try {
     const response = await fetch("./?part=board", { headers: { Accept: "text/html" } });
     if (response.redirected) throw new Error("signed out");
     if (!response.ok) throw new Error(`${response.status}`);
+    wait = Number(response.headers.get("X-Resilience-Wait")) || POLL;
     show(await response.text());
-    last = Number(response.headers.get("X-Resilience-Last")) || last;
-    live.textContent = `live, ${new Date().toLocaleTimeString()}`;
   } catch (error) {
     live.textContent = `no answer (${error.message}), trying again`;
   }
 }
 
-// What has the focus keeps it: its row and label are the same in the new board.
-function show(html) {
-  const held = board.contains(document.activeElement) ? key(document.activeElement) : null;
-  const scrolled = new Map([...board.querySelectorAll("section")].map((each) => [each.id, scroller(each)?.scrollTop]));
-  board.innerHTML = html;
-  localTimes();
-  for (const section of board.querySelectorAll("section")) {
-    const box = scroller(section);
-    if (box && scrolled.get(section.id)) box.scrollTop = scrolled.get(section.id);
-  }
-  if (held) [...board.querySelectorAll("button")].find((each) => key(each) === held)?.focus();
+function listen() {
+  const stream = new EventSource("api/stream?part=board");
+  source = stream;
+  stream.addEventListener("board", (message) => {
+    heard = performance.now();
+    stream.proven = true;
+    show(message.data);
+  });
+  stream.onerror = () => {
+    if (stream !== source) return;
+    live.textContent = "no answer, trying again";
+    if (stream.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
+    trusted = false;
+    hush();
+    heard = 0; // asking says what is wrong
+  };
 }
 
-const scroller = (section) => section.querySelector(".timeline");
-const key = (each) => `${each.dataset.action} ${each.dataset.name} ${each.dataset.level}`;
+function hush() {
+  source?.close();
+  source = null;
+}
 
-function localTimes() {
+// What has the focus keeps it: its row and label are the same in the new board.
+function show(html) {
+  if (pressed) return; // the button would be gone before the click
+  if (board.contains(selection()?.commonAncestorContainer)) {
+    live.textContent = "held while text is selected";
+    return;
+  }
+  const before = states();
+  const held = board.contains(document.activeElement) ? key(document.activeElement) : null;
+  const scrolled = new Map(boxes().map((each) => [key(each), [each.scrollLeft, each.scrollTop]]));
+  board.innerHTML = html;
+  settle();
+  for (const box of boxes()) box.scrollTo(...(scrolled.get(key(box)) || [0, 0]));
+  if (held) [...board.querySelectorAll("button, [tabindex]")].find((each) => key(each) === held)?.focus({ preventScroll: true });
+  announce(before);
+  live.textContent = `live, ${new Date().toLocaleTimeString()}`;
+}
+
+const boxes = () => [...board.querySelectorAll(".wide, .timeline")];
+const key = (each) =>
+  ["action", "name", "level"].map((part) => each.dataset[part]).concat(each.className, each.closest("section")?.id).join(" ");
+
+function selection() {
+  const found = getSelection();
+  return found.rangeCount && !found.isCollapsed ? found.getRangeAt(0) : null;
+}
+
+// Times in the reader's zone; boxes that scroll are reached by keyboard, the others no stop.
+function settle() {
   for (const time of board.querySelectorAll("time")) {
     time.textContent = new Date(time.dateTime).toLocaleTimeString();
   }
-}
-
-function soon() {
-  if (!asked) asked = setTimeout(refresh, HASTE);
-}
-
-function announce(event) {
-  if (event.type.startsWith("circuit") || event.type.startsWith("degradation")) {
-    said.textContent = `${event.component}: ${event.type.replaceAll("_", " ")}`;
+  for (const box of boxes()) {
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (scrolls) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
   }
+  document.title = `Resilience: ${states().get("level")}`;
 }
 
-function poll() {
-  setInterval(async () => {
-    if (document.hidden) return;
-    await refresh();
-  }, POLL);
-}
-
-function listen() {
-  const source = new EventSource("api/stream");
-  let opened = false;
-  source.onopen = () => { opened = true; };
-  source.addEventListener("snapshot", soon);
-  for (const type of document.body.dataset.events.split(" ")) {
-    source.addEventListener(type, (message) => {
-      announce(JSON.parse(message.data));
-      soon();
-    });
+// What each circuit, component and feature is, in a word, by its name.
+function states() {
+  const found = new Map([["level", word(board.querySelector("#overview .badge"))]]);
+  for (const row of board.querySelectorAll("#circuits tbody tr, #components tbody tr, #features tbody tr")) {
+    found.set(row.querySelector("th").textContent, word(row.querySelector(".badge")));
   }
-  source.onerror = () => {
-    if (opened) return; // the browser connects again by itself
-    source.close();
-    poll();
-  };
-  setInterval(() => { if (!document.hidden) soon(); }, POLL); // rates and times go on between events
+  return found;
+}
+
+const word = (badge) => badge.lastChild.textContent.trim();
+
+function announce(before) {
+  const changed = [...states()].filter(([name, state]) => before.has(name) && before.get(name) !== state);
+  if (changed.length) said.textContent = changed.slice(0, 5).map(([name, state]) => `${name}: ${state}`).join(", ");
 }
 
 // -- orders ------------------------------------------------------------------------------------
@@ -92,6 +131,7 @@ function listen() {
 board.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
   if (!button) return;
+  getSelection().removeAllRanges();
   opener = key(button);
   order = { action: button.dataset.action };
   if (button.dataset.name) order.name = button.dataset.name;
@@ -166,7 +206,13 @@ function csrf() {
   return csrfHeader ? { [csrfHeader]: csrfToken } : {};
 }
 
-localTimes();
+board.addEventListener("pointerdown", () => { pressed = true; });
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => setTimeout(() => { pressed = false; }));
+}
+addEventListener("resize", settle);
+
+settle();
 live.textContent = "live";
-if (document.body.dataset.live === "stream") listen();
-else poll();
+keepFresh();
+setInterval(keepFresh, 500);
