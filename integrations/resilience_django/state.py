@@ -17,7 +17,7 @@ from resilience import ConfigurationError, Settings, System
 from resilience import system as default_system
 from resilience.core.checks import mapping
 from resilience.settings import WebSettings
-from resilience.web.actors import actor_of
+from resilience.web.actors import actor_of, checked
 
 SETTING = "RESILIENCE"
 OWN = ("authorize", "system")
@@ -71,7 +71,7 @@ def current() -> State:
 
 def _state_of(given: Mapping[str, Any]) -> State:
     system = _object("system", given.get("system", default_system), System)
-    authorize = _object("authorize", given.get("authorize", staff))
+    authorize = checked(_object("authorize", given.get("authorize", staff)))
     tree = {name: value for name, value in given.items() if name not in OWN}
     found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
     found = _with_journal(system, found)

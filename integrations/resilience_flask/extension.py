@@ -13,6 +13,7 @@ from resilience import ConfigurationError, Settings, System, UnknownSettingError
 from resilience import system as default_system
 from resilience.core.names import did_you_mean
 from resilience.web import endpoints
+from resilience.web.actors import checked
 from resilience_flask import admin, commands, handlers
 from resilience_flask.edge import Edge
 from resilience_flask.state import NAME, State, response_of
@@ -55,13 +56,8 @@ class Resilience:
         system: System = default_system,
         authorize: Authorize | None = None,
     ) -> None:
-        if authorize is not None and not callable(authorize):
-            raise ConfigurationError(
-                f"authorize={authorize!r}: give a function of the request that returns who "
-                "asks, or None"
-            )
         self._system = system
-        self._authorize = authorize
+        self._authorize = None if authorize is None else checked(authorize)
         if app is not None:
             self.init_app(app)
 

@@ -15,7 +15,7 @@ from resilience import ConfigurationError, Settings, System
 from resilience.core.kinds import Kind, kind_of
 from resilience.settings import WebSettings
 from resilience.web import endpoints
-from resilience.web.actors import awaited_actor_of
+from resilience.web.actors import awaited_actor_of, checked
 from resilience.web.answers import Answer
 from resilience.web.asgi import Scope, header_of
 
@@ -77,13 +77,10 @@ def state_of(system: System, authorize: Authorize | None, given: Given, name: st
         name: the app's, for messages.
 
     Raises:
-        ConfigurationError: a setting is refused, or `authorize` is no function.
+        ConfigurationError: a setting is refused, or `authorize` is no function of a request.
     """
-    if authorize is not None and not callable(authorize):
-        raise ConfigurationError(
-            f"authorize={authorize!r}: give a function of the request that returns who asks, "
-            "or None"
-        )
+    if authorize is not None:
+        authorize = checked(authorize)
     settings = _settings(given, name)
     system.configure(settings, source=f"settings of {name}")
     return State(system, settings.web, None if authorize is None else _awaitable(authorize))

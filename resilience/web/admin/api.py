@@ -16,6 +16,7 @@ from resilience.errors import ChaosRefusedError, ConfigurationError, StoreUnavai
 from resilience.events import Worker
 from resilience.systems import System
 from resilience.web import endpoints
+from resilience.web.actors import name_of
 from resilience.web.admin.access import is_meant
 from resilience.web.admin.actions import ACTIONS as ORDERS
 from resilience.web.admin.actions import (
@@ -170,17 +171,6 @@ def _plain(
         return json_answer(200, "application/json", told(system, request))
     except ConfigurationError as error:
         return problem(400, "Bad Request", str(error))
-
-
-def name_of(actor: object) -> str:
-    """Return who somebody is, as it is written down: at most 200 characters."""
-    known: Any = actor
-    for attribute in ("get_username", "username", "name"):
-        found = getattr(known, attribute, None)
-        found = found() if callable(found) else found
-        if isinstance(found, str) and found:
-            return found[:200]
-    return str(actor)[:200]
 
 
 def problem(

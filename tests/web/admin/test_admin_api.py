@@ -339,20 +339,6 @@ def test_the_description_names_every_action(system: System) -> None:
     assert {each["properties"]["action"]["const"] for each in orders} == set(ACTIONS)
 
 
-class User:
-    """A user as Django has them."""
-
-    def get_username(self) -> str:
-        """Return the name."""
-        return "grace"
-
-
-@pytest.mark.parametrize(("actor", "name"), [("ada", "ada"), (User(), "grace"), (7, "7")])
-def test_an_actor_has_a_name(actor: object, name: str) -> None:
-    """Whatever `authorize` returned."""
-    assert api.name_of(actor) == name
-
-
 def test_an_experiment_is_planned_approved_run_and_halted(shop: System) -> None:
     """By two people; the page shows each step, and what came of it."""
     shop.configure({"chaos": {"enabled": True, "require_approval": True}})
