@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.conf import settings as project
 from django.core.signals import setting_changed
@@ -16,6 +17,7 @@ from django.utils.module_loading import import_string
 from resilience import ConfigurationError, Settings, System
 from resilience import system as default_system
 from resilience.core.checks import mapping
+from resilience.core.kinds import Kind, kind_of
 from resilience.settings import WebSettings
 from resilience.web.actors import actor_of, checked
 
@@ -71,7 +73,7 @@ def current() -> State:
 
 def _state_of(given: Mapping[str, Any]) -> State:
     system = _object("system", given.get("system", default_system), System)
-    authorize = checked(_object("authorize", given.get("authorize", staff)))
+    authorize = _plain(checked(_object("authorize", given.get("authorize", staff))))
     tree = {name: value for name, value in given.items() if name not in OWN}
     found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
     found = _with_journal(system, found)
@@ -80,6 +82,11 @@ def _state_of(given: Mapping[str, Any]) -> State:
     if is_open or apps.is_installed("django.contrib.admin"):
         system.recent  # noqa: B018 - from now on it is kept
     return State(system, found.web, authorize, is_open)
+
+
+def _plain(authorize: Authorize) -> Authorize:
+    """Return an `authorize` that is not async: our views are not, and Django has them in threads."""
+    return async_to_sync(authorize) if kind_of(authorize) is Kind.ASYNC else authorize
 
 
 def _with_journal(system: System, found: Settings) -> Settings:

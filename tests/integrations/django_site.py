@@ -39,6 +39,12 @@ def authorize(asked: HttpRequest) -> str | None:
     return Shop.authorize(asked.headers.get("Authorization", ""))
 
 
+async def authorize_async(asked: HttpRequest) -> str | None:
+    """Tell the same, as an async function that awaits something."""
+    await asyncio.sleep(0)
+    return authorize(asked)
+
+
 class StatusError(APIException):
     """Any status, as DRF's own exceptions say it."""
 
@@ -232,7 +238,11 @@ def site(
     is_async = ask_of is ask_asgi and isinstance(shop, AsyncShop)
     settings = {
         "MIDDLEWARE": [MIDDLEWARE, *BEHIND] if middleware is None else middleware,
-        "RESILIENCE": {"system": shop.system, "authorize": authorize, "web": web},
+        "RESILIENCE": {
+            "system": shop.system,
+            "authorize": authorize_async if ask_of is ask_asgi else authorize,
+            "web": web,
+        },
         "ROOT_URLCONF": Urls(shop, view_of, streams_async=is_async),
     }
     return Site(ask_of(settings), shop)

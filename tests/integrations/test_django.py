@@ -76,6 +76,7 @@ def test_settings_by_name_are_over_decorators(system: System) -> None:
         ({"circuits": {"a": {"window": 0}}}, "circuit 'a': window=0: give a number > 0"),
         ({"web": {"endpoint": True}}, "web: unknown setting 'endpoint'; did you mean 'endpoints'"),
         ({"authorize": 7}, "authorize=7: give a function of the request, or its dotted path"),
+        ({"authorize": "os.getcwd"}, "that returns who asks, or None; this one takes ()"),
         ({"authorize": "no.such"}, "authorize='no.such': No module named 'no'"),
         ({"system": "os.path"}, "system='os.path': give a System, or its dotted path"),
         ("on", "RESILIENCE='on': give a table (a dict)"),
