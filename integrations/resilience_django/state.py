@@ -85,7 +85,7 @@ def _state_of(given: Mapping[str, Any]) -> State:
 
 
 def _plain(authorize: Authorize) -> Authorize:
-    """Return an `authorize` that is not async: our views are not, and Django has them in threads."""
+    """Return a plain `authorize`, as our views are not, which Django runs in threads."""
     return async_to_sync(authorize) if kind_of(authorize) is Kind.ASYNC else authorize
 
 
