@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resilience.chaos.surroundings import Surroundings as ChaosSurroundings
     from resilience.circuits.breaker import Circuit
     from resilience.circuits.registry import Circuits
+    from resilience.core.views import View, Views
     from resilience.degradation.metrics import Measures
     from resilience.degradation.service import Degradation
     from resilience.fleet.service import Fleet
@@ -115,6 +116,13 @@ class Parts:
         return Rotation(self.runtime.clock)
 
     @part
+    def views(self) -> Views:
+        """What the apps that belong to it serve their routes with."""
+        from resilience.core.views import Views
+
+        return Views()
+
+    @part
     def recent(self) -> Recent:
         """What happened of late, in memory: for those who look at it while it happens."""
         from resilience.recent import Recent
@@ -207,6 +215,7 @@ class Parts:
             lambda: self.bulkheads,
             measure,
             self._level_so_far,
+            self._views_so_far,
             self._routes_so_far,
             lambda places: self.fleet.claim("chaos", places=places),
             lambda approval: self.fleet.claim(
@@ -215,6 +224,9 @@ class Parts:
             self._told_of,
             self._inside_checks,
         )
+
+    def _views_so_far(self) -> Iterable[View]:
+        return self.views if is_made(self, "views") else ()
 
     def _routes_so_far(self) -> Collection[str]:
         """Return the routes of the requests that were served."""

@@ -185,6 +185,6 @@ def test_an_injected_route_hits_only_what_serves_it(system: System) -> None:
     circuit = system.circuits.get("prices")
     system.traffic.record("/prices", 0.1, failed=False)
 
-    with inject(Outage(), "route:/prices", system=system) as fault:
+    with inject(Outage(), "calls:/prices", system=system) as fault:
         assert circuit.call(int) == 0
     assert fault.hit == 0

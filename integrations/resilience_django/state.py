@@ -20,6 +20,7 @@ from resilience.core.checks import mapping
 from resilience.core.kinds import Kind, kind_of
 from resilience.settings import WebSettings
 from resilience.web.actors import actor_of, checked
+from resilience_django.views import views_of
 
 SETTING = "RESILIENCE"
 OWN = ("authorize", "system")
@@ -78,6 +79,7 @@ def _state_of(given: Mapping[str, Any]) -> State:
     found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
     found = _with_journal(system, found)
     system.configure(found, source="django settings")
+    system.views.add(apps, views_of)
     is_open = "authorize" in given
     if is_open or apps.is_installed("django.contrib.admin"):
         system.recent  # noqa: B018 - from now on it is kept

@@ -17,6 +17,7 @@ from resilience.web.actors import checked
 from resilience_flask import admin, commands, handlers
 from resilience_flask.edge import Edge
 from resilience_flask.state import NAME, State, response_of
+from resilience_flask.views import views_of
 
 Authorize = Callable[[Request], Any]
 
@@ -85,6 +86,7 @@ class Resilience:
         app.cli.add_command(commands.group)
         app.jinja_env.globals.setdefault("feature", self._feature)
         app.wsgi_app = Edge(app, state, app.wsgi_app)  # type: ignore[method-assign]
+        self._system.views.add(app, views_of)
         app.extensions[NAME] = state
 
     def _feature(self, name: str, default: bool | None = None, *, key: object = None) -> bool:

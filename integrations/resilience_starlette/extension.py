@@ -21,6 +21,7 @@ from resilience_starlette.middleware import Edge, ResilienceMiddleware
 from resilience_starlette.routing import path_of, serves, view_of, views
 from resilience_starlette.serving import is_ours, routes_of
 from resilience_starlette.state import Authorize, Given, State, state_of
+from resilience_starlette.views import views_of
 
 NAME = "resilience"
 """Where `app.state` has the app's state."""
@@ -77,6 +78,7 @@ class Resilience:
         build: Callable[[], App] = app.build_middleware_stack
         app.build_middleware_stack = partial(_around, app, state, build)  # type: ignore[method-assign]
         _document(app)
+        state.system.views.add(app, views_of)
         setattr(app.state, NAME, state)
 
 

@@ -27,6 +27,7 @@ from resilience.web.asgi import (
 from resilience_starlette.handlers import refusing, register
 from resilience_starlette.routing import template, view_of
 from resilience_starlette.state import Authorize, Given, State, state_of
+from resilience_starlette.views import views_inside
 
 
 class Edge:
@@ -98,6 +99,7 @@ class ResilienceMiddleware:
         try:
             _look_through(app)
             state = state_of(system, authorize, settings, "ResilienceMiddleware")
+            state.system.views.add(self, views_inside)
             self._edge: App = Edge(Answers(app, view_of, refusing), state)
         except ConfigurationError as error:
             self._edge = Refusal(error)

@@ -61,7 +61,14 @@ def recommendations(showing: Showing) -> tuple[str, ...]:
         return tuple(_on_exhaustion(showing))
     if not showing.injection.hit:
         return (_unmet(showing),)
-    return tuple(dict.fromkeys((*_on_circuits(showing), *_on_guards(showing), *_on_rest(showing))))
+    return tuple(dict.fromkeys(_on_what_was_hit(showing)))
+
+
+def _on_what_was_hit(showing: Showing) -> Iterator[str]:
+    yield from _on_circuits(showing)
+    yield from _on_guards(showing)
+    yield from _on_views(showing)
+    yield from _on_rest(showing)
 
 
 def _observed(showing: Showing) -> Iterator[str]:
@@ -163,6 +170,21 @@ def _on_guards(showing: Showing) -> Iterator[str]:
                 f"`{guard.name}` has nothing to answer with when it fails: put @fallback on it, "
                 f"or on who calls it"
             )
+
+
+def _on_views(showing: Showing) -> Iterator[str]:
+    if not showing.aim.views:
+        return
+    if isinstance(showing.fault, Latency):
+        yield (
+            f"{showing.aim.name} let its callers wait {showing.fault.delay:.3g} s longer: put "
+            f"@timeout on what it waits for, and see that its callers have a timeout, too"
+        )
+    elif showing.fails:
+        yield (
+            f"nothing stands in for the view of {showing.aim.name}: put @fallback on what it "
+            f"calls, and aim at calls:{showing.aim.name} to see it hold"
+        )
 
 
 def _on_delay(showing: Showing, guard: Guard, delay: float) -> Iterator[str]:

@@ -27,10 +27,11 @@ class Experiment:
         fault: what goes wrong: a `Fault`, or as files say it, `{"kind": "latency", "seconds": 2}`.
         target: where: the name of a circuit, component, feature, bulkhead, or guarded function
             (`module.qualname`), with "circuit:", "component:", "feature:", "bulkhead:" or
-            "function:" before it where one name is several things. Or "route:" and a route as the
-            framework writes it: all guarded calls of its requests. Or a guarded function. Or
-            several of them in a tuple or list: they fail one after the other, each one part of
-            the duration later, and go on failing.
+            "function:" before it where one name is several things. Or "/…" or "route:/…", a route
+            as the framework writes it: its requests, where their view is called; or "calls:/…":
+            all guarded calls of its requests. Or a guarded function. Or several of them, but no
+            routes, in a tuple or list: they fail one after the other, each one part of the
+            duration later, and go on failing.
         duration: seconds, > 0 (or a `timedelta`); None, as in a file that does not say: the
             setting `default_duration`.
         share: above 0 and at most 1, of the calls that match.

@@ -40,6 +40,7 @@ class Injection:
         route: of the requests whose calls are hit; "": any, and calls outside of requests, too.
         seen: calls of the target that matched while it was in force.
         hit: those that the fault hit.
+        met: what it hit of many targets at once, by `id`: guards, circuits.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Injection:
         self._lock = Lock()
         self.seen = 0
         self.hit = 0
+        self.met: set[int] = set()
 
     def apart(self) -> Injection:
         """Return the same for calls that are not the target's own: with counts of its own."""
@@ -134,6 +136,7 @@ class Later:
     def __init__(self, whole: Injection, since: float, clock: Clock) -> None:
         self._whole, self._since, self._clock = whole, since, clock
         self.hold_up, self.hold_up_async = whole.hold_up, whole.hold_up_async
+        self.met = whole.met
 
     def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
         """Return what happens to a call; None: nothing."""
@@ -144,12 +147,40 @@ class Later:
         return Later(self._whole.apart(), self._since, self._clock)
 
 
-def struck(injection: Injection | Later, call: Call, kind: Kind) -> Call:
+class Noted:
+    """An injection at one of many places, which notes that it hit something there.
+
+    Args:
+        whole: the injection, which counts.
+        place: the guard or circuit.
+    """
+
+    def __init__(self, whole: Injection | Later, place: object) -> None:
+        self._whole, self._place = whole, place
+        self.hold_up, self.hold_up_async = whole.hold_up, whole.hold_up_async
+        self.met = whole.met
+
+    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
+        """Return what happens to a call; None: nothing."""
+        blow = self._whole.strike(args, kwargs)
+        if blow is not None:
+            self.met.add(id(self._place))
+        return blow
+
+    def apart(self) -> Injection | Later:
+        """Return the same for calls that are not the target's own."""
+        return self._whole.apart()
+
+
+Striking = Injection | Later | Noted
+
+
+def struck(injection: Striking, call: Call, kind: Kind) -> Call:
     """Return `call`, of that kind, with the fault in it."""
     return _SHELLS[kind](injection, call)
 
 
-def _sync(injection: Injection | Later, call: Call) -> Call:
+def _sync(injection: Striking, call: Call) -> Call:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         blow = injection.strike(args, kwargs)
         if blow is None:
@@ -172,7 +203,7 @@ async def _finish(blow: Blow, result: Any) -> Any:
     return answer if blow.result is None else blow.result(answer)
 
 
-def _async(injection: Injection | Later, call: Call) -> Call:
+def _async(injection: Striking, call: Call) -> Call:
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         blow = injection.strike(args, kwargs)
         if blow is None:
@@ -185,7 +216,7 @@ def _async(injection: Injection | Later, call: Call) -> Call:
     return guarded
 
 
-def _generator(injection: Injection | Later, call: Call) -> Call:
+def _generator(injection: Striking, call: Call) -> Call:
     def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         blow = injection.strike(args, kwargs)
         if blow is not None:
@@ -201,7 +232,7 @@ def _generator(injection: Injection | Later, call: Call) -> Call:
     return guarded
 
 
-def _async_generator(injection: Injection | Later, call: Call) -> Call:
+def _async_generator(injection: Striking, call: Call) -> Call:
     def start(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         blow = injection.strike(args, kwargs)
         items: AsyncGenerator[Any, Any] = call(*args, **kwargs)
@@ -211,7 +242,7 @@ def _async_generator(injection: Injection | Later, call: Call) -> Call:
 
 
 async def _struck_items(
-    injection: Injection | Later, blow: Blow, items: AsyncGenerator[Any, Any]
+    injection: Striking, blow: Blow, items: AsyncGenerator[Any, Any]
 ) -> AsyncGenerator[Any, Any]:
     await injection.hold_up_async(blow.delay)
     if blow.error is not None:
@@ -220,7 +251,7 @@ async def _struck_items(
         yield item if blow.result is None else blow.result(item)
 
 
-_SHELLS: dict[Kind, Callable[[Injection | Later, Call], Call]] = {
+_SHELLS: dict[Kind, Callable[[Striking, Call], Call]] = {
     Kind.SYNC: _sync,
     Kind.ASYNC: _async,
     Kind.GENERATOR: _generator,

@@ -10,13 +10,14 @@ from typing import Any
 from resilience.chaos import skew
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import ClockSkew, Corrupt, Exhaustion
-from resilience.chaos.injection import Injection, Later, struck
+from resilience.chaos.injection import Injection, Later, Noted, Striking, struck
 from resilience.chaos.openings import openings
 from resilience.chaos.surroundings import Surroundings
-from resilience.chaos.targets import COMPONENT, ROUTE, Aim
+from resilience.chaos.targets import CALLS, COMPONENT, Aim
 from resilience.circuits.blocks import begin, begin_async
-from resilience.core.kinds import kind_of
+from resilience.core.kinds import Kind, kind_of
 from resilience.core.runtime import Runtime
+from resilience.core.views import View
 from resilience.errors import ChaosRefusedError
 from resilience.limits.bulkheads import Bulkhead
 
@@ -42,7 +43,7 @@ class Insertion:
         around: Surroundings,
         duration: float = 0.0,
     ) -> None:
-        injection.route = aim.name if aim.kind == ROUTE else ""
+        injection.route = aim.route
         self._injection, self._experiment, self._aim = injection, experiment, aim
         self._runtime, self._around = runtime, around
         self._step = duration / max(1, len(aim.parts))
@@ -66,7 +67,7 @@ class Insertion:
             self._fill(fault)
             return
         self._open()
-        if isinstance(self._experiment.match, Mapping) or self._aim.kind == ROUTE:
+        if isinstance(self._experiment.match, Mapping) or self._aim.route:
             self._runtime.watchers += 1
             self._undo.append(self._watch_no_more)
         if isinstance(fault, ClockSkew):
@@ -85,15 +86,17 @@ class Insertion:
     def _open_one(self, aim: Aim, injection: Injection | Later) -> None:
         for run, guard in aim.runs:
             cells = openings(run, guard.call)
-            if not cells and aim.kind == ROUTE:
+            if not cells and aim.kind == CALLS:
                 continue  # it may well be about none of the route's calls
             if not cells:
                 raise ChaosRefusedError(f"{guard.name} cannot be reached, or is hit already")
-            made = struck(injection, guard.call, guard.kind)
+            made = struck(Noted(injection, guard), guard.call, guard.kind)
             for cell in cells:
                 self._put(cell, made)
+        for view in aim.views:
+            self._exchange(view, injection)
         for circuit in aim.circuits:
-            circuit.inside = partial(self._inside, injection)
+            circuit.inside = partial(self._inside, Noted(injection, circuit))
             self._undo.append(partial(setattr, circuit, "inside", None))
         if aim.kind == COMPONENT and self._hits_anything:
             apart = injection.apart()
@@ -103,7 +106,18 @@ class Insertion:
                 )
             )
 
-    def _inside(self, injection: Injection | Later, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _exchange(self, view: View, injection: Striking) -> None:
+        if isinstance(self._experiment.fault, Corrupt):
+            raise ChaosRefusedError(
+                f"what the view of {view.route} returns is the framework's, and cannot be "
+                "corrupted: aim at what it calls"
+            )
+        try:
+            self._undo.append(view.exchange(lambda call: struck(injection, call, _kind(call))))
+        except ValueError as error:
+            raise ChaosRefusedError(str(error)) from None
+
+    def _inside(self, injection: Striking, call: Callable[..., Any]) -> Callable[..., Any]:
         if (call is begin or call is begin_async) and not self._hits_anything:
             return call
         return struck(injection, call, kind_of(call))
@@ -140,3 +154,8 @@ class Insertion:
         """Leave calls as they were; a second time does nothing."""
         while self._undo:
             self._undo.pop()()
+
+
+def _kind(view: Callable[..., Any]) -> Kind:
+    """Return how a view is called: what it returns, such as a generator, the framework reads."""
+    return Kind.ASYNC if kind_of(view) is Kind.ASYNC else Kind.SYNC

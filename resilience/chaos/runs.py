@@ -141,8 +141,9 @@ class Run:
         self._insertion.take_out()
         evidence.stop()
         showing = Showing(
-            self.experiment, self.aim, self.injection, evidence, elapsed, self._around
-        )
+            self.experiment, self.aim.narrowed(self.injection.met), self.injection, evidence,
+            elapsed, self._around,
+        )  # fmt: skip
         after = self._look() if look else None
         self._hear_others()
         self.result = self._resulting(status, reason, showing, after)

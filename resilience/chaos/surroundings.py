@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from resilience.chaos.steady import Measure
 from resilience.circuits.registry import Circuits
+from resilience.core.views import View
 from resilience.fleet.leases import Lease
 from resilience.limits.registry import Bulkheads
 
@@ -23,6 +24,7 @@ class Surroundings:
         bulkheads: gives the bulkheads.
         measure: gives the number of a metric.
         level: gives the level of service, by name.
+        views: gives the views that the apps serve their routes with.
         routes: gives the routes of the requests that were served.
         claim: `claim(places)` gives the right to run one of so many experiments in the fleet, or
             None: others have it, or the fleet's store does not answer.
@@ -38,6 +40,7 @@ class Surroundings:
     bulkheads: Callable[[], Bulkheads]
     measure: Measure
     level: Callable[[], str]
+    views: Callable[[], Iterable[View]]
     routes: Callable[[], Collection[str]]
     claim: Callable[[int], Lease | None]
     use: Callable[[str], Lease | None]

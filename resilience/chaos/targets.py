@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resilience.chaos.surroundings import Surroundings
 from resilience.circuits.breaker import Circuit
 from resilience.core.guard import Guard, guard_of, guarded_runs
 from resilience.core.names import did_you_mean
+from resilience.core.views import View
 from resilience.errors import ConfigurationError
 from resilience.limits.bulkheads import Bulkhead
 
 Call = Callable[..., Any]
+Run = tuple[Call, Guard]
 
-ROUTE, COMPONENT = "route", "component"
+ROUTE, CALLS, COMPONENT = "route", "calls", "component"
 
 
 def _bulkhead_of(guard: Guard) -> str | None:
@@ -38,17 +40,19 @@ class Aim:
     """What a target's name means.
 
     Args:
-        kind: circuit, feature, component, bulkhead, function, route, or several.
+        kind: circuit, feature, component, bulkhead, function, route, calls, or several.
         name: the name, without its kind.
         runs: the guarded calls, each with its guard.
         circuits: circuits that are used without a decorator, too.
+        views: the views of a route that have no guard.
         parts: of several targets, each by itself, in the order in which they fail.
     """
 
     kind: str
     name: str
-    runs: tuple[tuple[Call, Guard], ...] = ()
+    runs: tuple[Run, ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    views: tuple[View, ...] = ()
     parts: tuple[Aim, ...] = ()
 
     @property
@@ -57,11 +61,30 @@ class Aim:
         return (guard for _, guard in self.runs)
 
     @property
+    def route(self) -> str:
+        """The route whose requests alone are hit; "" for any, and for calls outside of requests."""
+        return self.name if self.kind in (ROUTE, CALLS) else ""
+
+    @property
     def circuit_names(self) -> list[str]:
         """The circuits that are expected to open."""
         of_guards = (_ASPECTS["circuit"](guard) for guard in self.guards)
         names = (*(each.name for each in self.circuits), *of_guards)
         return list(dict.fromkeys(name for name in names if name))
+
+    def narrowed(self, met: Collection[int]) -> Aim:
+        """Return what was hit of it, where it is all that might have been.
+
+        Args:
+            met: the guards and circuits that were, by `id`.
+        """
+        if self.kind != CALLS:
+            return self
+        return replace(
+            self,
+            runs=tuple(each for each in self.runs if id(each[1]) in met),
+            circuits=tuple(each for each in self.circuits if id(each) in met),
+        )
 
     def concerns(self, circuit: str) -> bool:
         """Tell whether a circuit is one of them, or made by key from one."""
@@ -69,9 +92,12 @@ class Aim:
 
     def overlaps(self, other: Aim) -> bool:
         """Tell whether two targets have a call in common."""
-        calls = {id(run) for run, _ in self.runs} | {id(each) for each in self.circuits}
-        others = {id(run) for run, _ in other.runs} | {id(each) for each in other.circuits}
-        return bool(calls & others)
+        return bool(self._calls & other._calls)
+
+    @property
+    def _calls(self) -> set[object]:
+        of_guards = (id(each) for each in (*(run for run, _ in self.runs), *self.circuits))
+        return {*of_guards, *(each.route for each in self.views)}
 
 
 def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
@@ -91,6 +117,8 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
     if not isinstance(target, str):
         return _aim_at_function(target, runs)
     kind, _, name = target.partition(":")
+    if kind == CALLS and name:
+        return _aim_at_calls(name, runs, around)
     if (kind == ROUTE and name) or target.startswith("/"):
         return _aim_at_route(name if kind == ROUTE else target, runs, around)
     if kind in _ASPECTS and name:
@@ -105,30 +133,47 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
     return found
 
 
-def _aim_at_route(route: str, runs: list[tuple[Call, Guard]], around: Surroundings) -> Aim:
+def _aim_at_route(route: str, runs: list[Run], around: Surroundings) -> Aim:
+    """Return the views of a route: where one is guarded, as a call inside its guard."""
+    views = [each for each in around.views() if each.route == route]
+    if not views:
+        known = {each.route for each in around.views()}
+        raise ConfigurationError(
+            f"unknown target {ROUTE}:{route}{did_you_mean(route, known)}: give a route of the app "
+            "as the framework writes it"
+        )
+    inside = {id(each): [run for run in runs if run[1] is guard_of(each.call)] for each in views}
+    found = {id(run): (run, guard) for each in views for run, guard in inside[id(each)]}
+    bare = tuple(each for each in views if not inside[id(each)])
+    return Aim(ROUTE, route, tuple(found.values()), views=bare)
+
+
+def _aim_at_calls(route: str, runs: list[Run], around: Surroundings) -> Aim:
     """Return all that requests of a route may call: the ones that do are known only then."""
-    known = around.routes()
+    known = {each.route for each in around.views()} | set(around.routes())
     if route not in known:
         raise ConfigurationError(
-            f"unknown target {ROUTE}:{route}{did_you_mean(route, known)}: give the route of a "
-            "request that was served, as the framework writes it"
+            f"unknown target {CALLS}:{route}{did_you_mean(route, known)}: give a route of the app "
+            "as the framework writes it"
         )
-    return Aim(ROUTE, route, tuple(runs), tuple(around.circuits()))
+    return Aim(CALLS, route, tuple(runs), tuple(around.circuits()))
 
 
 def _several(parts: tuple[Aim, ...]) -> Aim:
     for place, part in enumerate(parts):
         if any(part.overlaps(earlier) for earlier in parts[:place]):
             raise ConfigurationError(f"target {part.name!r} is among the targets twice")
-        if part.kind == ROUTE:
-            raise ConfigurationError(f"target {ROUTE}:{part.name}: a route is a target by itself")
+        if part.route:
+            raise ConfigurationError(
+                f"target {part.kind}:{part.name}: a route is a target by itself"
+            )
     name = " → ".join(each.name for each in parts)
     runs = tuple(run for part in parts for run in part.runs)
     circuits = tuple(circuit for part in parts for circuit in part.circuits)
-    return Aim("several", name, runs, circuits, parts)
+    return Aim("several", name, runs, circuits, parts=parts)
 
 
-def _aim_at_function(target: Any, runs: list[tuple[Call, Guard]]) -> Aim:
+def _aim_at_function(target: Any, runs: list[Run]) -> Aim:
     guard = guard_of(target)
     found = tuple((run, each) for run, each in runs if each is guard)
     if guard is None or not found:
@@ -136,9 +181,7 @@ def _aim_at_function(target: Any, runs: list[tuple[Call, Guard]]) -> Aim:
     return Aim("function", guard.name, found)
 
 
-def _found(
-    kind: str, name: str, runs: list[tuple[Call, Guard]], around: Surroundings
-) -> Aim | None:
+def _found(kind: str, name: str, runs: list[Run], around: Surroundings) -> Aim | None:
     aspect = _ASPECTS[kind]
     concerned = tuple((run, guard) for run, guard in runs if aspect(guard) == name)
     circuits = tuple(_circuits(name, around)) if kind == "circuit" else ()

@@ -22,7 +22,8 @@ class inject:  # noqa: N801 - it reads as what it does
 
     Args:
         fault: what goes wrong: a `Fault`, such as `Outage()`, or its name.
-        target: a circuit, component, feature, bulkhead or guarded function, as of an `Experiment`.
+        target: a circuit, component, feature, bulkhead, route or guarded function, as of an
+            `Experiment`.
         share: above 0 and at most 1, of the calls that match.
         match: which calls; None: all.
         seed: of its chance.

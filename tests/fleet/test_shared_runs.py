@@ -1,7 +1,9 @@
 """An experiment that one worker runs is in force in all, for as long as that one sees to it."""
 
+import flask
 import pytest
 
+import resilience_flask
 from resilience import ChaosRefusedError, Experiment, InjectedFaultError, Outage, cascade
 from resilience.chaos.runs import Run
 from tests.fleet.conftest import Shop
@@ -50,6 +52,24 @@ def test_it_is_in_force_in_all_workers_and_counted_together(drill: Shop) -> None
     assert hit(drill) == [False] * 8
     assert not any(worker.system.chaos.following() for worker in drill)
     assert len(drill[3].heard("chaos_started")) == 0
+
+
+def test_a_route_is_hit_in_workers_that_have_served_none_yet(drill: Shop) -> None:
+    """Each knows the routes of its app from the start."""
+    clients = []
+    for worker in drill:
+        app = flask.Flask(worker.name)
+        app.add_url_rule("/orders", "orders", lambda: "there")
+        resilience_flask.Resilience(app, system=worker.system)
+        clients.append(app.test_client())
+
+    drill[0].system.chaos.start(Experiment("gone", Outage(), "/orders"), "ada")
+    drill.go_on(0.2)
+
+    assert {each.get("/orders").status_code for each in clients} == {500}
+    drill[0].system.chaos.halt()
+    drill.go_on(2)
+    assert {each.get("/orders").status_code for each in clients} == {200}
 
 
 def test_it_lasts_as_long_as_it_was_meant_to(drill: Shop) -> None:
@@ -156,7 +176,7 @@ def test_a_route_stays_a_route_in_all_workers(drill: Shop) -> None:
     """Calls that serve no request of it are hit nowhere."""
     for worker in drill:
         worker.system.traffic.record("/orders", 0.1, failed=False)
-    drill[0].system.chaos.start(Experiment("gone", Outage(), "route:/orders", duration=60))
+    drill[0].system.chaos.start(Experiment("gone", Outage(), "calls:/orders", duration=60))
     drill.go_on(1.2)
 
     assert [len(worker.system.chaos.following()) for worker in drill] == [0] + [1] * 7

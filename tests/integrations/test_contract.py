@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integrations.chaos_contract import ChaosContract
 from tests.integrations.contract import Site, Sites, WebContract
 from tests.integrations.dashboard_contract import DashboardContract
 
@@ -26,8 +27,8 @@ def all_sites() -> Sites:
 SITES = all_sites()
 
 
-class TestContract(WebContract, DashboardContract):
-    """The contract, and the dashboard's."""
+class TestContract(WebContract, DashboardContract, ChaosContract):
+    """The contract, the dashboard's, and that of experiments on routes."""
 
     @pytest.fixture(params=list(SITES.values()), ids=list(SITES))
     def site(self, request: pytest.FixtureRequest) -> Site:

@@ -19,7 +19,7 @@ def plan_fields() -> list[Markup]:
         element("label", "Fault", element("select", faults, name="plan-fault"), data_field=PLAN),
         _field("Seconds, of a latency or a clock skew", "plan-seconds", type="number",
                min=0, step="any", value=2),
-        _field("Target: a circuit, component, feature, or route:/…", "plan-target",
+        _field("Target: a circuit, component, feature, /route, or calls:/route", "plan-target",
                required=True, maxlength=200),
         _field("Lasts, in seconds", "plan-duration", type="number", min=1, step="any", value=60),
         _field("Share of the calls, in percent", "plan-share", type="number", min=1, max=100,
