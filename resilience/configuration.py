@@ -125,7 +125,8 @@ def _merged(by_source: BySource, kind: type[S]) -> S:
     """Return a section with what each source says of it; later ones win."""
     found = kind()
     for settings in by_source.values():
-        found = getattr(settings, kind.TITLE).over(found)
+        given = {path[1] for path in settings.origins if path[0] == kind.TITLE and path[1:]}
+        found = getattr(settings, kind.TITLE).over(found, given)
     return found
 
 

@@ -109,6 +109,10 @@ BY_NAME: dict[str, tuple[str, type[Options]]] = {
 
 ByName = Mapping[str, Mapping[str, Any]]
 
+_BOOLEANS = {"true": True, "false": False}
+_FLAGS = _BOOLEANS | {"1": True, "0": False, "yes": True, "no": False, "on": True, "off": False}
+"""What variables say for true and false, in any case."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -191,7 +195,7 @@ class Settings:
         for variable, value in environ.items():
             if variable.startswith(_PREFIX):
                 where = _resolve(variable, merged)
-                _put(merged, where, _parsed(value))
+                _put(merged, where, _value(where, value))
                 origins[where] = ENVIRONMENT
         return cls._made(merged, origins)
 
@@ -257,11 +261,23 @@ def _put(tree: dict[str, Any], path: Path_, value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _parsed(text: str) -> Any:
-    """Return the TOML value that `text` is (number, true, false, "…"), else the text itself."""
+def _value(where: Path_, written: str) -> Any:
+    """Return what a variable says, read as the setting at `where` wants it."""
+    section = SECTIONS.get(where[0])
+    check = section.CHECKS.get(where[1]) if section is not None and len(where) == 2 else None
+    value = _parsed(written)
+    if check is flag:
+        return _FLAGS.get(written.strip().lower(), value)
+    if check is text and not isinstance(value, str):
+        return written  # a prefix such as 2026
+    return value
+
+
+def _parsed(written: str) -> Any:
+    """Return the TOML value that a text is (number, true, false, "…"), else the text itself."""
     import tomllib
 
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {written}")["value"]
     except (tomllib.TOMLDecodeError, KeyError):
-        return text
+        return _BOOLEANS.get(written.strip().lower(), written)

@@ -45,6 +45,27 @@ def test_sources_stand_beside_each_other(system: System) -> None:
     assert (circuit.settings.reset_timeout, circuit.settings.window) == (70.0, 6.0)
 
 
+@pytest.mark.parametrize(
+    ("tree", "part", "setting"),
+    [
+        ({"chaos": {"enabled": True}}, "chaos", "enabled"),
+        ({"healer": {"auto_recover": False}}, "healer", "auto_recover"),
+    ],
+)
+def test_a_later_source_wins_with_a_default_too(
+    system: System, tree: dict[str, Any], part: str, setting: str
+) -> None:
+    """What was switched over somewhere can be switched back elsewhere, by saying so."""
+    (_, options), *_ = tree.items()
+    system.configure(tree, source="file")
+    back = {name: not value for name, value in options.items()}
+
+    system.configure({part: {}}, source="app")
+    assert getattr(getattr(system, part).settings, setting) is options[setting]
+    system.configure({part: back}, source="app")
+    assert getattr(getattr(system, part).settings, setting) is back[setting]
+
+
 def test_a_reload_is_all_or_nothing(system: System) -> None:
     """One mistake, and everything stays as it was: settings, counts, and what is kept for later."""
     one, two = system.circuits.get("one"), system.circuits.get("two", half_open_calls=5)
@@ -103,3 +124,16 @@ def test_settings_for_a_circuit_that_does_not_exist_are_warned_of(system: System
         "settings for circuit 'paymants'",
         "settings for circuit 'zzz'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"clock": 3}, r"clock=3: give an object with monotonic and time, such as .*ManualClock"),
+        ({"random": 42}, r"random=42: give an object with random and uniform, .*Random\(42\)"),
+    ],
+)
+def test_a_system_refuses_a_clock_or_chance_that_is_none(given: dict[str, Any], said: str) -> None:
+    """At once, not when the first circuit opens."""
+    with pytest.raises(ConfigurationError, match=said):
+        System(**given)

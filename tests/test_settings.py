@@ -99,6 +99,26 @@ def test_a_variable_that_means_nothing_is_refused(variable: str, said: str) -> N
         Settings.load(environ={variable: "5"})
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("1", True), ("True", True), ("ON", True), ("yes", True), ("0", False), ("FALSE", False),
+     ("off", False), ("No", False)],
+)  # fmt: skip
+def test_variables_say_yes_and_no_as_people_write_them(said: str, meant: bool) -> None:
+    """Files are TOML, where it is true and false alone."""
+    environ = {"RESILIENCE__CHAOS__ENABLED": said, "RESILIENCE__WEB__SHEDDING": said}
+    settings = Settings.load(environ=environ)
+
+    assert (meant, meant) == (settings.chaos.enabled, settings.web.shedding)
+
+
+def test_a_text_in_a_variable_may_look_like_a_number() -> None:
+    """A prefix such as a year needs no quotes, and may have some."""
+    for written in ("2026", '"2026"'):
+        settings = Settings.load(environ={"RESILIENCE__FLEET__PREFIX": written})
+        assert settings.fleet.prefix == "2026"
+
+
 def test_a_variable_below_a_value_is_refused(toml: Path) -> None:
     """A setting has no settings."""
     with pytest.raises(UnknownSettingError, match="window is a value, not a table"):

@@ -69,6 +69,24 @@ def test_force_open_ends_with_its_block(system: System) -> None:
     assert guarded("abc") == 3
 
 
+@pytest.mark.parametrize("order", ["force_open", "force_closed", "disable", "shadow"])
+def test_force_open_gives_back_what_was_ordered_before(
+    system: System, clock: ManualClock, order: str
+) -> None:
+    """By a block around it as by an operator, for the time that is left of it."""
+    circuit = system.circuits.get("it")
+    getattr(circuit, order)("a drill", "ann", for_=60)
+    before = circuit.order()
+
+    with force_open("it", system=system):
+        clock.advance(10)
+
+    assert before == circuit.order()
+    with force_open("it", system=system):
+        clock.advance(51)
+    assert circuit.order() is None
+
+
 def test_force_open_names_a_circuit_that_exists(system: System) -> None:
     """A test of a circuit that was renamed fails."""
     system.circuits.get("payments")

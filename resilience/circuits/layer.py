@@ -77,8 +77,11 @@ class CircuitLayer:
             yield f"{order['kind']}  (operator {order['actor'] or 'unknown'}: {order['reason']})"
 
 
-def circuit_of(target: Any) -> Circuit | CircuitFamily:
-    """Return the circuit of a guarded function; with `key=`, the family of its circuits.
+def circuit_of(target: Any) -> Circuit | Any:
+    """Return the circuit of a guarded function; with `key=`, the `CircuitFamily` of its circuits.
+
+    To type checkers it is a circuit, which it is nearly always; for a family, say
+    `isinstance(found, CircuitFamily)`.
 
     Raises:
         ConfigurationError: it has none.

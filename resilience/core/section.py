@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
@@ -54,11 +54,20 @@ class Section:
                 )
         return cls(**options)
 
-    def over(self, other: Self) -> Self:
-        """Return these settings over `other`: what differs from its default here counts."""
+    def over(self, other: Self, given: Collection[str] = ()) -> Self:
+        """Return these settings over `other`: those that were given, or differ from their default.
+
+        Args:
+            other: what lies under them.
+            given: names of fields that somebody gave, be it the default.
+        """
         default = type(self)()
         own = {each.name: getattr(self, each.name) for each in fields(self)}
-        said = {name: value for name, value in own.items() if value != getattr(default, name)}
+        said = {
+            name: value
+            for name, value in own.items()
+            if name in given or value != getattr(default, name)
+        }
         for name in self.ADDED:
             said[name] = tuple(dict.fromkeys((*getattr(other, name), *own[name])))
         for name in self.MERGED:

@@ -77,8 +77,19 @@ def __getattr__(name: str) -> Any:
         ) from error
 
 
+_ORDERS = {
+    "forced_open": "force_open",
+    "forced_closed": "force_closed",
+    "disabled": "disable",
+    "shadow": "shadow",
+}
+"""By which method of a circuit each kind of order is given."""
+
+
 class force_open:  # noqa: N801 - it reads as what it does
     """Force a circuit open, at once; as a context manager, until its end.
+
+    What was ordered before is in force again afterwards, for as long as it would have been.
 
     Args:
         name: the circuit's name.
@@ -90,6 +101,7 @@ class force_open:  # noqa: N801 - it reads as what it does
 
     def __init__(self, name: str, *, system: System = default_system) -> None:
         self._circuit = system.circuits[name]
+        self._before = self._circuit.order()
         self._circuit.force_open(reason="resilience.testing.force_open", actor="test")
 
     def __enter__(self) -> None:
@@ -102,6 +114,11 @@ class force_open:  # noqa: N801 - it reads as what it does
         traceback: TracebackType | None,
     ) -> None:
         self._circuit.release()
+        before = self._before
+        left = 0.0 if before is None else before.until - self._circuit.monotonic()
+        if before is not None and left > 0:
+            again = getattr(self._circuit, _ORDERS[before.kind])
+            again(before.reason, before.actor, left)
 
 
 @contextmanager

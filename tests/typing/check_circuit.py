@@ -6,6 +6,7 @@ from typing import Any, assert_type
 
 from resilience import (
     Circuit,
+    CircuitFamily,
     CircuitSnapshot,
     CircuitState,
     Event,
@@ -130,4 +131,9 @@ def reading(upstream: Circuit, heard: list[Event]) -> None:
     unsubscribe()
     upstream.force_open("why", actor="who", for_=3.0)
     upstream.release()
-    print(circuit_of(bare).name)
+    circuit_of(bare).force_open("why", actor="who", for_=3.0)
+    assert_type(circuit_of(bare).snapshot(), CircuitSnapshot | Any)
+    assert_type(circuit_of(bare).call(bare, "me"), list[str] | Any)
+    family = circuit_of(named)
+    if isinstance(family, CircuitFamily):
+        assert_type(family.of("me"), Circuit)
