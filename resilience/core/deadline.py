@@ -15,19 +15,37 @@ class Deadline:
         seconds: how long it was from its beginning, > 0.
         clock: the clock it is told by.
         asked: it was asked for from outside, by whoever sent the request.
+        outer: the one in force around it, no earlier.
     """
 
-    __slots__ = ("asked", "at", "clock", "seconds")
+    __slots__ = ("asked", "at", "clock", "is_over", "outer", "seconds")
 
-    def __init__(self, seconds: float, clock: Clock, *, asked: bool = False) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Clock,
+        *,
+        asked: bool = False,
+        outer: Deadline | None = None,
+    ) -> None:
         self.seconds = seconds
         self.at = clock.monotonic() + seconds
         self.clock = clock
         self.asked = asked
+        self.outer = outer
+        self.is_over = False
 
     def remaining(self) -> float:
         """Return the seconds left; negative when it has passed."""
         return self.at - self.clock.monotonic()
+
+    def finish(self) -> None:
+        """Hear that the work it was set for is done: what that left running is bound no longer.
+
+        Its tasks keep their context, and a listener begun by a request outlives it for days. Work
+        that ran out of time stays bound: its thread is to stop as soon as it looks.
+        """
+        self.is_over = self.remaining() > 0.0
 
 
 _current: ContextVar[Deadline | None] = ContextVar("resilience_deadline", default=None)
@@ -35,21 +53,24 @@ _current: ContextVar[Deadline | None] = ContextVar("resilience_deadline", defaul
 
 def current() -> Deadline | None:
     """Return the deadline of the present work, if it has one."""
-    return _current.get()
+    found = _current.get()
+    while found is not None and found.is_over:
+        found = found.outer
+    return found
 
 
 def remaining() -> float | None:
     """Return the seconds left for the present work, >= 0.0; None: as long as it likes."""
-    deadline = _current.get()
+    deadline = current()
     return None if deadline is None else max(0.0, deadline.remaining())
 
 
 def within(seconds: float, clock: Clock, *, asked: bool = False) -> Deadline:
     """Return a deadline `seconds` from now; the one in force if that is no later."""
-    outer = _current.get()
+    outer = current()
     if outer is not None and outer.remaining() <= seconds:
         return outer
-    return Deadline(seconds, clock, asked=asked)
+    return Deadline(seconds, clock, asked=asked, outer=outer)
 
 
 def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:

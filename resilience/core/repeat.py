@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Token
 from functools import partial
 from types import CoroutineType, FrameType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from resilience.clock import Clock
 from resilience.core import deadline, nesting
@@ -133,7 +133,7 @@ def repeat_sync(plan: Plan, call: Call) -> Call:
             return _again(plan, course, call, args, kwargs)
         finally:
             if limit is not None:
-                deadline.end(limit)
+                limit.end()
 
     nesting.known_by_frame(guarded.__code__)
     return guarded
@@ -173,7 +173,7 @@ def repeat_async(plan: Plan, call: Call) -> Call:
         finally:
             scope.clear()
             if limit is not None:
-                deadline.end(limit)
+                limit.end()
 
     return guarded
 
@@ -188,10 +188,32 @@ async def _judged_async(  # noqa: PLR0917 - what `repeat_async` has in hand
     return await _again_async(plan, course, call, args, kwargs)
 
 
-def _begin(plan: Plan) -> Token[deadline.Deadline | None] | None:
-    """Set the deadline over all attempts of a call; returns what ends it."""
+class _Limit(NamedTuple):
+    """The deadline over all attempts of a call.
+
+    Args:
+        entry: what ends it.
+        own: it, where it was made for the call; None: it is that of the work around it.
+    """
+
+    entry: Token[deadline.Deadline | None]
+    own: deadline.Deadline | None
+
+    def end(self) -> None:
+        """End it; what the attempts left running has it no longer."""
+        deadline.end(self.entry)
+        if self.own is not None:
+            self.own.finish()
+
+
+def _begin(plan: Plan) -> _Limit | None:
+    """Set the deadline over all attempts of a call."""
     seconds = plan.timeout
-    return deadline.begin(seconds, plan.clock) if seconds is not None and plan.active else None
+    if seconds is None or not plan.active:
+        return None
+    outer, entry = deadline.current(), deadline.begin(seconds, plan.clock)
+    by = deadline.current()
+    return _Limit(entry, None if by is outer else by)
 
 
 def repeat_generator(plan: Plan, call: Call) -> Call:

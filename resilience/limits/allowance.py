@@ -22,17 +22,26 @@ class Allowance:
         by: its deadline; made for it, or of the work around it.
         granted: seconds from now to that, > 0 unless the time was up before it began.
         pace: seconds between two looks at the clock.
+        is_own: the deadline was made for it.
     """
 
-    __slots__ = ("_by", "_granted", "_name", "_whole", "pace")
+    __slots__ = ("_by", "_granted", "_is_own", "_name", "_whole", "pace")
 
     def __init__(
-        self, name: str, whole: float, by: deadline.Deadline, granted: float, pace: float
+        self,
+        name: str,
+        whole: float,
+        by: deadline.Deadline,
+        granted: float,
+        pace: float,
+        *,
+        is_own: bool,
     ) -> None:
         self._name = name
         self._whole = whole
         self._by = by
         self._granted = granted
+        self._is_own = is_own
         self.pace = pace
 
     def left(self) -> float:
@@ -42,6 +51,11 @@ class Allowance:
     def used(self) -> float:
         """Return the seconds since it began."""
         return self._granted - self._by.remaining()
+
+    def finish(self) -> None:
+        """Hear that the call has ended: what it left running has a deadline no longer."""
+        if self._is_own:
+            self._by.finish()
 
     def not_begun(self) -> DeadlineExceededError:
         """Return the error of a call whose time was up before it could begin."""
@@ -125,8 +139,9 @@ class TimeLimit:
         by = deadline.current()
         assert by is not None
         # What is its own is given as it was said: the clock's sums are a little off.
-        granted = by.remaining() if by is outer else seconds
-        allowance = Allowance(self.name, seconds, by, granted, self._pace)
+        is_own = by is not outer
+        granted = seconds if is_own else by.remaining()
+        allowance = Allowance(self.name, seconds, by, granted, self._pace, is_own=is_own)
         if allowance.left() <= 0.0:
             deadline.end(entry)
             raise allowance.not_begun()

@@ -69,6 +69,7 @@ class Expiry:
         if self._timer is not None:
             self._timer.cancel()
         deadline.end(self._entry)
+        self._allowance.finish()
         ours = self._fired and self._uncancelled()
         self._task = None
         if error is None:

@@ -51,11 +51,12 @@ class _Run:
     def _step(self, items: Items, act: Act) -> bool:
         """Make a step; returns whether it was the last."""
         try:
-            _, entry = self._limit.begin(self.seconds)
+            allowance, entry = self._limit.begin(self.seconds)
             try:
                 self.result = act(items)
             finally:
                 deadline.end(entry)
+                allowance.finish()
         except BaseException as error:  # everything: it is the reader's
             self.error = error
         return self.error is not None

@@ -31,7 +31,10 @@ def timed_sync(limit: TimeLimit, workers: Workers, call: Call) -> Call:
             context = context_for_thread()
         finally:
             deadline.end(entry)
-        result = workers.run(partial(context.run, call, *args, **kwargs), allowance)
+        try:
+            result = workers.run(partial(context.run, call, *args, **kwargs), allowance)
+        finally:
+            allowance.finish()
         if type(result) is CoroutineType:
             return _finish(limit, allowance, result)
         if allowance.left() <= 0.0:

@@ -15,6 +15,7 @@ from resilience.core.kinds import Kind, kind_of
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
 from resilience.strategies.answers import Answers, AnyFunctionsAnswers
+from resilience.strategies.sources import signature_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,6 +50,8 @@ class FallbackLayer:
                 f"stale_for={kept.age!r} on the {guard.kind.value} {guard.name}: "
                 f"its items are not kept; give a source"
             )
+        if kept is not None:
+            kept.takes = signature_of(guard.call)
         for source in self.answers.sources:
             source.check(guard)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterable
-from copy import deepcopy
+from copy import copy
 from functools import partial
 from inspect import Parameter, Signature
 from math import inf
@@ -43,7 +43,7 @@ class Source:
         self.priority = number("priority", priority, least=-inf)
         own_name = name_of(self.source) if callable(self.source) else "value"
         self.name = own_name if name is None else text("name", name)
-        self._own = _signature(self.source) if callable(self.source) else None
+        self._own = signature_of(self.source) if callable(self.source) else None
         self._other: Signature | None = None  # of the function it stands in for
         self._takes_error = _has_error(self._own)
 
@@ -113,7 +113,7 @@ class Source:
             )
 
     def _check_signature(self, guard: Guard, role: str) -> None:
-        own, other = self._own, _signature(guard.call)
+        own, other = self._own, signature_of(guard.call)
         self._other = other
         if own is None or other is None:
             return
@@ -130,11 +130,21 @@ class Source:
 
 
 def fresh(value: Any) -> Any:
-    """Return `value`, or a copy of it if it is a container that its reader could change."""
-    return deepcopy(value) if isinstance(value, CONTAINERS) else value
+    """Return `value`; a copy of lists, dicts, sets and tuples, down to what is in the innermost.
+
+    So who works on an answer changes nobody else's. What they hold is not copied: it may be what
+    cannot be, or what has to be the same.
+    """
+    kind = type(value)
+    if kind is dict:
+        return {key: fresh(each) for key, each in value.items()}
+    if kind is list or kind is tuple:
+        return kind([fresh(each) for each in value])
+    return copy(value) if isinstance(value, CONTAINERS) else value
 
 
-def _signature(call: Callable[..., Any]) -> Signature | None:
+def signature_of(call: Callable[..., Any]) -> Signature | None:
+    """Return what a function takes; None: it does not say."""
     inner = call.func if isinstance(call, partial) else call
     if inspect.isclass(inner):
         return None  # what a class takes differs from what its signature says too often

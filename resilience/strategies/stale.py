@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections import OrderedDict
-from copy import copy
+from inspect import Signature
 from threading import Lock
 from types import MethodType
 from typing import Any
 
-from resilience.strategies.sources import CONTAINERS
+from resilience.strategies.sources import fresh
+
+log = logging.getLogger("resilience")
 
 MOST = 1000
 
@@ -23,12 +26,15 @@ class LastAnswers:
 
     Args:
         age: seconds, > 0, for which an answer may be given again.
+        takes: what the function takes, so that an argument is the same by position and by name;
+            None: it does not say.
     """
 
-    __slots__ = ("__weakref__", "_answers", "_lock", "age")
+    __slots__ = ("__weakref__", "_answers", "_lock", "age", "takes")
 
     def __init__(self, age: float) -> None:
         self.age = age
+        self.takes: Signature | None = None
         self._answers: OrderedDict[Any, tuple[float, Any]] = OrderedDict()
         self._lock = Lock()
         _all.add(self)
@@ -38,22 +44,21 @@ class LastAnswers:
         if hasattr(answer, "__next__") or hasattr(answer, "__anext__"):
             return
         try:
-            key = _key(args, kwargs)
-            hash(key)
+            key = self._key(args, kwargs)
             # A copy, so that the caller may go on working with its own list.
-            kept = copy(answer) if isinstance(answer, CONTAINERS) else answer
-        except Exception:  # other people's `__hash__` and `__copy__` spoil no good answer
-            return
-        with self._lock:
-            self._answers[key] = (now, kept)
-            self._answers.move_to_end(key)
-            if len(self._answers) > MOST:
-                self._answers.popitem(last=False)
+            kept = fresh(answer)
+            with self._lock:
+                self._answers[key] = (now, kept)
+                self._answers.move_to_end(key)
+                if len(self._answers) > MOST:
+                    self._answers.popitem(last=False)
+        except Exception:  # other people's `__hash__`, `__eq__`, `__copy__` spoil no good answer
+            log.debug("an answer is not kept", exc_info=True)
 
     def find(self, args: tuple[Any, ...], kwargs: dict[str, Any], now: float) -> tuple[Any] | None:
         """Return `(answer,)` if there is one that is young enough; to be copied by who uses it."""
         try:
-            key = _key(args, kwargs)
+            key = self._key(args, kwargs)
             with self._lock:
                 at, answer = self._answers[key]
         except Exception:  # other people's `__hash__`, too
@@ -68,6 +73,12 @@ class LastAnswers:
     def after_fork(self) -> None:
         """Replace the lock; one held at the fork stays locked for ever."""
         self._lock = Lock()
+
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if kwargs and self.takes is not None:
+            bound = self.takes.bind(*args, **kwargs)
+            args, kwargs = bound.args, bound.kwargs
+        return _key(args, kwargs)
 
 
 def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

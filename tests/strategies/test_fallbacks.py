@@ -1,6 +1,7 @@
 """What a fallback answers with: values, functions of the arguments, in their order."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -65,6 +66,13 @@ def test_what_lies_in_a_container_is_copied_too() -> None:
     guarded()["items"].append("mine")
 
     assert guarded() == {"items": []}
+
+
+def test_what_a_container_holds_need_not_be_copied() -> None:
+    """A value with a lock or a generator in it answers as any other."""
+    value = {"lock": threading.Lock(), "rows": (row for row in "ab")}
+
+    assert fallback(value)(down)() == value
 
 
 @pytest.mark.parametrize("value", [None, 0, "", (), frozenset({1}), object()])

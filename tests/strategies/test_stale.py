@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -80,15 +81,18 @@ def test_a_stale_answer_is_not_renewed_by_being_given(
 
 
 def test_a_kept_answer_is_nobodys_own(ask: Call, upstream: Upstream) -> None:
-    """Neither the first caller nor a later one changes what the next one gets."""
-    upstream.answer = answer = {"items": [1]}
+    """Neither the first caller nor a later one changes what the next one gets, at any depth."""
+    answer: dict[str, Any] = {"items": [1], "total": ({"price": 2},)}
+    upstream.answer = answer
     ask()
     answer["more"] = [2]
+    answer["items"].append("the first one's")
+    answer["total"][0]["price"] = 3
     upstream.is_down = True
 
     ask()["items"].append("mine")
 
-    assert ask() == {"items": [1]}
+    assert ask() == {"items": [1], "total": ({"price": 2},)}
 
 
 def test_an_answer_that_is_read_only_once_is_not_kept(ask: Call, upstream: Upstream) -> None:
@@ -100,12 +104,24 @@ def test_an_answer_that_is_read_only_once_is_not_kept(ask: Call, upstream: Upstr
     assert ask() == "nothing kept"
 
 
-def test_an_answer_that_cannot_be_copied_gives_way_to_the_next_source(
-    ask: Call, upstream: Upstream
-) -> None:
-    """A list of locks is kept, and cannot be given to two."""
-    upstream.answer = [threading.Lock()]
+def test_what_a_kept_list_holds_is_not_copied(ask: Call, upstream: Upstream) -> None:
+    """It may be what cannot be: a lock, a connection."""
+    upstream.answer = [lock := threading.Lock()]
     ask()
+    upstream.is_down = True
+
+    assert ask()[0] is lock
+
+
+def test_an_answer_that_cannot_be_copied_is_not_kept(ask: Call, upstream: Upstream) -> None:
+    """Other people's `__copy__` may raise anything."""
+
+    class Odd(list[int]):
+        def __copy__(self) -> "Odd":
+            raise LookupError
+
+    upstream.answer = Odd()
+    assert ask() == []
     upstream.is_down = True
 
     assert ask() == "nothing kept"

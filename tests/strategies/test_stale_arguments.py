@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience import System
-from tests.strategies.conftest import Call, DownError, Upstream
+from tests.strategies.conftest import Call, DownError, Upstream, as_coroutine, as_plain, run
 
 
 def test_answers_are_kept_by_arguments(ask: Call, upstream: Upstream) -> None:
@@ -49,6 +49,43 @@ def test_arguments_with_broken_hashes_break_no_call(ask: Call, upstream: Upstrea
     upstream.is_down = True
 
     assert ask(Odd()) == "nothing kept"
+
+
+def test_arguments_that_cannot_be_compared_break_no_call(ask: Call, upstream: Upstream) -> None:
+    """Nor do other people's `__eq__`, which the second of two of one hash meets."""
+
+    class Odd:
+        def __hash__(self) -> int:
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            raise LookupError
+
+    upstream.answer = "good"
+    assert [ask(Odd()), ask(Odd())] == ["good", "good"]
+    upstream.is_down = True
+
+    assert ask(Odd()) == "nothing kept"
+
+
+@pytest.mark.parametrize("kind", [as_plain, as_coroutine])
+def test_an_argument_is_the_same_by_position_and_by_name(system: System, kind: Call) -> None:
+    """Who asks for the same thing in other words gets the answer."""
+    is_down = False
+
+    @system.fallback("nothing kept", stale_for=300)
+    @kind
+    def price(item: str, currency: str = "EUR", *, gross: bool = True) -> str:
+        if is_down:
+            raise DownError
+        return f"{item} {currency} {gross}"
+
+    run(price, "tea", "USD", gross=False)
+    is_down = True
+
+    assert run(price, currency="USD", item="tea", gross=False) == "tea USD False"
+    assert run(price, "tea", gross=False, currency="USD") == "tea USD False"
+    assert run(price, item="tea", currency="EUR", gross=False) == "nothing kept"
 
 
 def test_a_methods_object_is_an_argument_and_not_kept_alive(system: System) -> None:
