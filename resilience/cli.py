@@ -32,7 +32,7 @@ def root() -> None:
 @cache
 def assembled() -> click.Group:
     """Return the root with all commands."""
-    from resilience.commands import chaos, completion, doctor, explain, orders, state, watch
+    from resilience.commands import chaos, completion, doctor, explain, fleet, orders, state, watch
     from resilience.commands.journal import journal
     from resilience.commands.report import report
     from resilience.commands.tune import tune
@@ -41,8 +41,8 @@ def assembled() -> click.Group:
     for command in (
         state.status, watch.watch, state.circuits, state.health, state.events,
         orders.force, orders.release, orders.reset, orders.level, orders.features, orders.kill,
-        orders.heal, chaos.chaos, journal, report, tune, explain.explain, doctor.doctor,
-        demo, completion.completion,
+        orders.heal, chaos.chaos, fleet.fleet, journal, report, tune, explain.explain,
+        doctor.doctor, demo, completion.completion,
     ):  # fmt: skip
         root.add_command(command)
     for name, command in (("list", state.circuits), ("prune", journal.commands["prune"])):

@@ -62,7 +62,7 @@ class Neighbours:
         if fleet.snapshot().address is not None:
             return
         settings = fleet.settings
-        place = path.absolute().with_name(f"{path.name}-fleet")
+        place = beside(path)
         try:
             fleet.use(SQLBackend(f"sqlite:///{place}", settings.prefix, settings.timeout))
         except ConfigurationError as error:
@@ -71,6 +71,11 @@ class Neighbours:
         else:
             self._joined = fleet
             log.info("fleet: the workers of this server agree through %s", place)
+
+
+def beside(journal: Path) -> Path:
+    """Return the file in which the workers meet that share a journal's file."""
+    return journal.absolute().with_name(f"{journal.name}-fleet")
 
 
 def served_by_several() -> bool:

@@ -133,7 +133,7 @@ class SharedOrders:
         """Take note that the store has heard orders."""
         for order in orders:
             if not order.number and not order.text:
-                self._known.pop(_parted(order.key), None)
+                self._known.pop(parted(order.key), None)
             elif order in self._commands:
                 self._commands.remove(order)
 
@@ -177,7 +177,7 @@ class SharedOrders:
             _safely(order.key, self._take_one, order)
 
     def _take_one(self, order: Order) -> None:
-        key = _parted(order.key)
+        key = parted(order.key)
         if order.number < self._numbers.get(key, 0):
             return
         again = order.number == self._numbers.get(key, 0)
@@ -280,6 +280,11 @@ def _joined(key: Key) -> str:
     return json.dumps(key)
 
 
-def _parted(text: str) -> Key:
+def parted(text: str) -> Key:
+    """Return what the key of an order is about.
+
+    Raises:
+        ValueError: nothing that we have written.
+    """
     what, name, kind = json.loads(text)
     return str(what), str(name), str(kind)

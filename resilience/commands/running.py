@@ -30,7 +30,8 @@ NOT_WELL = 3
 NOBODY = (
     "What circuits and features are at is in the memory of the server's workers, which no other "
     f"process can reach. Give the address of a running one by --url or {URL}, and a token that "
-    f"its `authorize` knows by {TOKEN}. What happened is in the journal: `resilience report`."
+    f"its `authorize` knows by {TOKEN}. What workers agree on is in their store: `resilience "
+    "fleet`. What happened is in the journal: `resilience report`."
 )
 
 

@@ -68,7 +68,7 @@ class Fleet(Exchanging):
         if settings == self.settings:
             return lambda: None
         same = replace(self.settings, quarantine=settings.quarantine) == settings
-        return partial(self._switch, settings, None if same else _backend_of(settings))
+        return partial(self._switch, settings, None if same else backend_of(settings))
 
     def _switch(self, settings: FleetSettings, backend: Backend | None) -> None:
         before, self.settings = self.settings, settings
@@ -240,7 +240,12 @@ def _nothing(_: Lease) -> None:
     """Give back what nobody shares."""
 
 
-def _backend_of(settings: FleetSettings) -> Backend | None:
+def backend_of(settings: FleetSettings) -> Backend | None:
+    """Return the backend that the settings say; None: none.
+
+    Raises:
+        ConfigurationError: what it needs is not installed, or does not take the URL.
+    """
     if settings.url is None:
         return None
     if settings.url.partition(":")[0].partition("+")[0] in ("sqlite", "postgresql", "postgres"):

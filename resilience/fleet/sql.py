@@ -278,6 +278,23 @@ class SQLBackend:
         self._listener = _Listener(self, hint)
         self._listener.start()
 
+    def is_there(self) -> bool:
+        """Tell whether a fleet has ever met here, without making anything.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        import sqlalchemy as sa
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if self._path is not None and not self._path.exists():
+            return False
+        try:
+            return bool(sa.inspect(self._engine).has_table(TABLE))
+        except SQLAlchemyError as error:
+            said = str(error).splitlines()[0]
+            raise StoreUnavailableError(f"{self.address} does not answer: {said}") from error
+
     def change(self) -> int:
         """Return the number of the last change, without a place in the queue."""
         with self._engine.connect() as connection:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from resilience.fleet.base import Claim, Letter, Order
+from resilience.fleet.looking import look
 from resilience.fleet.verdicts import Report
 from resilience.testing.contracts.workers import RULES, Workers
 
@@ -313,6 +314,21 @@ class FleetContract:
         fleet.send("b", leaving=True)
         fleet.send("a", roll=True)
         assert [each.name for each in fleet.replies["a"].roll] == ["a"]
+
+    def test_who_only_looks_is_nobody(self, fleet: Workers) -> None:
+        """All is told to whoever leaves with the letter that asks, and no worker notices."""
+        fleet.open()
+        fleet.order("a", Order("level", "reduced"))
+        before = fleet.replies["a"]
+
+        seen = look(fleet.backend)
+
+        assert [(each.name, each.state) for each in seen.verdicts] == [("it", "open")]
+        assert [(each.key, each.text) for each in seen.orders] == [("level", "reduced")]
+        assert {each.worker for each in seen.workers} == {"a", "b"}
+        fleet.send("a")
+        after = fleet.replies["a"]
+        assert (after.era, after.seen, after.workers) == (before.era, before.seen, before.workers)
 
     # -- leases -------------------------------------------------------------------------------
 
