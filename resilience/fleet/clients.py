@@ -57,7 +57,7 @@ class Address:
             from redis.retry import Retry
         except ImportError:
             raise ConfigurationError(
-                "fleet: url needs redis-py: pip install resilience-web[redis]"
+                "fleet: url needs redis-py: pip install 'resilience-web[redis]'"
             ) from None
         options: dict[str, Any] = {
             "socket_timeout": timeout,
