@@ -83,10 +83,21 @@ def stop_accepting() -> None:
 
     Else one that was accepted and has not sent its request yet would be closed with the worker.
     """
-    handler = signal.getsignal(signal.SIGTERM)
-    owner: Any = getattr(handler, "__self__", None)
-    for listening in getattr(owner, "servers", ()):  # uvicorn.Server's, asyncio's
+    for listening in getattr(_uvicorn(), "servers", ()):  # asyncio's
         listening.get_loop().call_soon_threadsafe(listening.close)
+
+
+def is_stopping() -> bool:
+    """Tell whether uvicorn has been told to end here.
+
+    It waits for its open connections then, and ends the app's lifespan only after that.
+    """
+    return bool(getattr(_uvicorn(), "should_exit", False))
+
+
+def _uvicorn() -> Any:
+    """Return the `uvicorn.Server` of this process, to which only a signal handler leads."""
+    return getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
 
 
 @contextmanager

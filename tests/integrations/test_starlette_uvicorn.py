@@ -14,6 +14,7 @@ import pytest
 
 from tests.integrations.served import ask, check_answers, check_details
 
+OPERATOR = {"Authorization": "Bearer ops"}
 ROOT = Path(__file__).resolve().parents[2]
 UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log"]
 LISTENING = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
@@ -98,6 +99,28 @@ def test_a_client_that_leaves_a_stream_is_no_failure(port: int) -> None:
         assert time.monotonic() < end, "no worker has seen the end of the stream"
 
     assert (seen["feed"], seen["failures"]) == ("closed", 0)
+
+
+@pytest.mark.parametrize("query", ["", "?part=board"])
+def test_an_open_dashboard_does_not_keep_a_server_from_ending(query: str) -> None:
+    """It waits for open connections before it tells the app: streams end by themselves."""
+    process = start("served_fastapi:app")
+    try:
+        found = LISTENING.search(until(process, "Uvicorn running on"))
+        assert found is not None
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=20)
+        connection.request("GET", f"/resilience/api/stream{query}", headers=OPERATOR)
+        stream = connection.getresponse()
+        assert stream.readline()
+
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+        stream.read()
+        connection.close()
+    finally:
+        process.kill()
+
+    assert "Application shutdown complete." in errors
 
 
 def test_an_app_set_up_twice_does_not_start() -> None:

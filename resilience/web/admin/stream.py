@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from resilience.healing import servers
 from resilience.systems import System
 from resilience.web.admin.board import board, event_of
 from resilience.web.admin.glance import POLL, glance_of
@@ -47,8 +48,13 @@ class _Listeners:
 _listeners = _Listeners()
 
 
+def _ends(system: System) -> bool:
+    """Tell whether streams have to end; the server may wait for them before it stops the system."""
+    return system.stopping or servers.is_stopping()
+
+
 async def stream(system: System, after: int | None) -> AsyncGenerator[bytes]:
-    """Yield the parts of a stream of events, until its reader goes or the system stops.
+    """Yield the parts of a stream of events, until its reader goes or the server stops.
 
     Guarded calls know nothing of it: it looks at what is kept anyway.
 
@@ -62,7 +68,7 @@ async def stream(system: System, after: int | None) -> AsyncGenerator[bytes]:
         yield _part("snapshot", board(system), after)
     silent = 0.0
     with _listeners.joined():
-        while not system.stopping:
+        while not _ends(system):
             if recent.last > after:
                 found = recent.since(after)
                 yield b"".join(_part(each.type, event_of(id_, each), id_) for id_, each in found)
@@ -86,7 +92,7 @@ async def boards(system: System, *, may_operate: bool) -> AsyncGenerator[bytes]:
     """
     shown, silent = -1, 0.0
     with _listeners.joined():
-        while not system.stopping:
+        while not _ends(system):
             if system.recent.last != shown or silent >= POLL:
                 found = glance_of(system).board(system, may_operate=may_operate)
                 shown, silent = found.last, 0.0
