@@ -30,7 +30,10 @@ class Attempts:
         self.returned = False
 
     def replay(self) -> None:
-        """Let the next attempt only repeat what the last one raised: a strategy begins with it."""
+        """Let the next attempt only repeat what the last one raised.
+
+        Ours begin with a call that fails; it has been made. What the app's own do nobody knows.
+        """
         self._replays = True
 
     def make(self, *_: Any, **__: Any) -> Any:

@@ -21,7 +21,7 @@ from resilience.healing.actions import Action, ActionRecord, Outcome
 from resilience.healing.attempts import Act, Ask, Attempts, CatchUp, Make
 from resilience.healing.components import Component, Incident
 from resilience.healing.failures import Failure
-from resilience.healing.means import Means, kind_of, labels
+from resilience.healing.means import OURS, Means, kind_of, labels
 from resilience.healing.records import Result
 from resilience.healing.recoveries import Recoveries
 from resilience.healing.settings import ACTION, DEGRADE, ESCALATION, RETRY, Strategies
@@ -230,7 +230,8 @@ class _Visit:
     def _ask(self, strategy: Any, label: str, call: Attempts) -> _Attempt:
         """Let a strategy answer; what it raises, unless the call did, is its own trouble."""
         self._begin(label)
-        call.replay()
+        if isinstance(strategy, OURS):
+            call.replay()
         try:
             answer = yield Ask(strategy, call)
         except Exception as error:

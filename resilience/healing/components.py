@@ -78,7 +78,7 @@ class Component:
         "recovering_since",
         "recovery",
         "stopped_until",
-        "waiting",
+        "turn",
     )
 
     def __init__(self, name: str) -> None:
@@ -91,7 +91,7 @@ class Component:
         self.recovering_since = -inf  # monotonic seconds
         self.checked: bool | None = None  # it has a health check, which is then the only judge
         self.pinned = False  # a function is decorated with it
-        self.waiting = False  # for its turn, as others are being recovered
+        self.turn: Future[Result] | None = None  # what it waits for while others are recovered
         self.ready_at = -inf  # monotonic seconds
         self.stopped_until = -inf
 
@@ -111,10 +111,20 @@ class Component:
     def close(self) -> Incident | None:
         """End the incident: it is well again. Returns the incident, if there was one."""
         incident, self.incident = self.incident, None
-        self.condition.ill = self.waiting = False
+        self.condition.ill = False
         if incident is not None:
             self.ready_at = -inf
         return incident
+
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether somebody relies on it to stay."""
+        return self.pinned or self.recovery is not None or self.turn is not None
+
+    def give_up_turn(self) -> Future[Result] | None:
+        """Wait no longer; return what callers wait for, to be told."""
+        turn, self.turn = self.turn, None
+        return turn
 
     def resume(self) -> None:
         """Let it be recovered again, whatever happened before."""
@@ -152,7 +162,7 @@ class Components:
         """Forget the one that was used least lately, if there are too many; a well one first."""
         if len(self._by_name) < MOST:
             return
-        free = [each for each in self._by_name.values() if not each.pinned and not each.recovery]
+        free = [each for each in self._by_name.values() if not each.is_in_use]
         idle = next((each for each in free if each.incident is None), None)
         gone = idle or (free[0] if len(free) >= MOST else None)
         if gone is not None:

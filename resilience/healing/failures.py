@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from resilience.clock import Clock
 from resilience.core.categories import SEVERITIES, UNKNOWN, category_of
 from resilience.core.checks import one_of, text
+from resilience.errors import ConfigurationError
 from resilience.healing.settings import category as checked_category
 from resilience.notify import shortened
 
@@ -50,8 +51,11 @@ class Failure:
         """Return the record of an exception, or of what is wrong in words.
 
         Raises:
-            ConfigurationError: an unknown severity or category, or a name that is no text.
+            ConfigurationError: an unknown severity or category, a name that is no text, or an
+                error that is neither an exception nor words.
         """
+        if not isinstance(error, BaseException | str):
+            raise ConfigurationError(f"error={error!r}: give an exception, or words")
         if category is None:
             found = UNKNOWN if isinstance(error, str) else category_of(error)
         else:

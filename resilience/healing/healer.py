@@ -141,7 +141,7 @@ class Healer(Homed):
             category: what kind of trouble it is; None: found from the exception.
 
         Raises:
-            ConfigurationError: an unknown severity or category.
+            ConfigurationError: an unknown severity or category, or neither exception nor words.
         """
         clock = self._means.runtime.clock
         failure = Failure.of(component, name, error, severity, category, clock)
@@ -156,7 +156,8 @@ class Healer(Homed):
         """Recover a component now, whatever cool-downs, limits or an earlier stop say.
 
         Returns:
-            Whether a recovery goes on now; False: it is well, or there is nothing to try.
+            Whether a recovery goes on, or waits for its turn; False: it is well, or there is
+            nothing to try.
         """
         found = self.recoveries.component(component)
         self.resume(component)
@@ -207,7 +208,9 @@ class Healer(Homed):
             self._add(FunctionAction(component, act, measure=measure, **options))
             return act
 
-        FunctionAction(component, _nothing, measure=measure, **options)  # refused on its own line
+        # What is wrong with them is refused on the decorator's own line.
+        named: dict[str, Any] = {"name": component, **options}
+        FunctionAction(component, _nothing, measure=measure, **named)
         return register
 
     def watch(self, action: W, *, every: Any = 5.0, severity: str = "medium") -> W:

@@ -15,12 +15,18 @@ from resilience.healing.records import Book
 from resilience.healing.settings import ESCALATION, HealerSettings, Strategies
 from resilience.healing.surroundings import Surroundings
 from resilience.strategies.escalation import Escalation
+from resilience.strategies.fallbacks import Fallback
+from resilience.strategies.restores import Restore
+from resilience.strategies.retries import Retry
 
 LEVELS = {"medium": "reduced", "high": "reduced", "critical": "minimal"}
 """`{severity: level of service}` that a component which cannot be recovered asks for."""
 
 ANSWERING = "answering"
 """The kind of strategies that may answer a caller by themselves."""
+
+OURS = (Again, Retry, Fallback, Restore)
+"""Strategies that begin with a call, and do something when it fails."""
 
 
 class Means:

@@ -53,13 +53,13 @@ class Recoveries:
         self._running = 0
         self._workers = Workers()
         for each in self.components:
-            each.recovery = None
+            each.recovery = each.turn = None
 
     def reset(self) -> None:
         """Forget all incidents, and how often what was recovered."""
-        with self._lock:
-            for each in self.components:
-                each.close()
+        for each in self.components:
+            self._closed(each)
+            with self._lock:
                 each.resume()
 
     def component(self, name: str, *, pinned: bool = False) -> Component:
@@ -129,7 +129,8 @@ class Recoveries:
             looks: whether it is worth it where there is nothing to do but to look again.
 
         Returns:
-            What will have the result; None: it is not to be recovered now.
+            What will have the result, now or when it has had its turn; None: it is not to be
+            recovered now.
         """
         with self._lock:
             incident = component.incident
@@ -139,10 +140,11 @@ class Recoveries:
             is_due = urgent or component.is_due(self._means.now())
             if not (is_due and treatment.has_work(looks=looks)):
                 return None
-            component.waiting = self._running >= self._means.settings.max_concurrent_recoveries
-            if component.waiting:
-                return None
-            component.recovery = future = promise()
+            future = component.turn or promise()
+            if self._running >= self._means.settings.max_concurrent_recoveries:
+                component.turn = future
+                return future
+            component.recovery, component.turn = future, None
             component.recovering_since = self._means.now()
             self._running += 1
         attend = partial(self._attend, component, incident, treatment, future)
@@ -212,6 +214,7 @@ class Recoveries:
         wait, release = settings.health_check_interval, None
         if around.flaps(component.name):
             log.debug("%r flaps: it is not recovered while it does", component.name)
+            self._means.degrade(incident)
         elif around.is_everywhere(component.name):
             self._means.degrade(incident)
             wait = max(wait, settings.cool_down)
@@ -263,7 +266,7 @@ class Recoveries:
 
     def _begin_waiting(self) -> None:
         for component in self.open():
-            if component.waiting:
+            if component.turn is not None:
                 self.begin(component)
 
     # -- its end --------------------------------------------------------------------------------
@@ -331,10 +334,16 @@ class Recoveries:
 
     def close(self, component: Component) -> None:
         """End an incident, if there is one."""
-        with self._lock:
-            incident = component.close()
-        if incident is not None:
+        if self._closed(component) is not None:
             self._means.well(component)
+
+    def _closed(self, component: Component) -> Incident | None:
+        """End an incident, and let those who wait for its turn make their calls again."""
+        with self._lock:
+            incident, turn = component.close(), component.give_up_turn()
+        if turn is not None:
+            turn.set_result(Result.SUCCEEDED)
+        return incident
 
 
 def apart(act: Callable[[], None]) -> Callable[[], None]:

@@ -10,7 +10,7 @@ from typing import Any
 from resilience.healing.actions import Action, Outcome
 from resilience.healing.again import Again
 from resilience.healing.components import Component, Incident
-from resilience.healing.means import Means, kind_of, labels
+from resilience.healing.means import OURS, Means, kind_of, labels
 from resilience.healing.records import Result
 from resilience.healing.settings import ACTION, DEGRADE, ESCALATION, RETRY
 from resilience.notify import shortened
@@ -136,14 +136,20 @@ class Treatment:
 
     def _recovered_by(self, strategy: Any) -> Result:
         """Let a strategy recover it, as if the call that failed were the health check."""
-        causes = [self._incident.cause]
+        cause = self._incident.cause
+        causes = [cause]
 
         def probe() -> bool | None:
             if causes:
                 raise causes.pop()
             return self._must_be_well()
 
-        well = strategy.call(probe)
+        try:
+            well = strategy.call(probe)
+        except Exception as error:
+            if error is not cause or isinstance(strategy, OURS):
+                raise
+            well = self._must_be_well()  # one that acts, and then makes the call, has acted
         verified = well is True or getattr(strategy, "verifies", False)
         return Result.SUCCEEDED if verified else Result.UNVERIFIED
 

@@ -98,6 +98,8 @@ class FileCheckpoint:
         loads: Callable[[bytes], Any] = json.loads,
         valid: Callable[[Any], bool] | None = None,
     ) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigurationError(f"checkpoint path={path!r}: give the path of a file")
         self.path = Path(path)
         if not self.path.parent.is_dir():
             raise ConfigurationError(f"checkpoint path={str(path)!r}: there is no such folder")

@@ -125,7 +125,7 @@ class RetrySettings(Options):
                 f"initial_delay={first} is above max_delay={longest}: "
                 f"give at most that, or raise it"
             )
-        if shape == DECORRELATED and given.get("jitter", "full") != "full":
+        if shape == DECORRELATED and given.get("jitter") not in {"full", None}:
             raise ConfigurationError(
                 f"jitter={given['jitter']!r} with backoff='decorrelated', whose waits are drawn "
                 f"already: leave it out"

@@ -341,6 +341,72 @@ def test_a_caller_waits_for_its_component_only_so_long(database: Database) -> No
     assert done.wait(30)
 
 
+def test_a_caller_waits_for_the_turn_of_its_component(database: Database) -> None:
+    """Where others are being recovered, its own recovery comes a little later."""
+    system = System({"healer": {"max_concurrent_recoveries": 1, "max_wait": 30.0}})
+    begun, go_on, waits = threading.Event(), threading.Event(), threading.Event()
+
+    @system.healer.action("cache")
+    def clear() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    @system.on_event
+    def hear(event: Event) -> None:
+        if (event.type, event.component) == ("failure_detected", "database"):
+            waits.set()
+
+    system.healer.action("database")(database.repair)
+    query = system.heal("database", strategy="action")(database.query)
+    system.healer.failed("cache", "memcached", "is down")
+    assert begun.wait(30)
+    database.up = False
+    answers: list[Any] = []
+    caller = threading.Thread(target=lambda: answers.append(query(7)))
+    caller.start()
+    assert waits.wait(30)
+    caller.join(0.1)
+    assert (caller.is_alive(), answers) == (True, [])
+
+    go_on.set()
+    caller.join(30)
+
+    assert answers == [(7,)]
+    assert database.repairs == 1
+
+
+def test_who_waits_for_a_turn_goes_on_when_the_component_is_well_by_itself(
+    database: Database,
+) -> None:
+    """Nobody waits for a recovery that will not come."""
+    system = System({"healer": {"max_concurrent_recoveries": 1, "max_wait": 30.0}})
+    begun, go_on = threading.Event(), threading.Event()
+
+    @system.healer.action("cache")
+    def clear() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    system.healer.action("database")(database.repair)
+    system.healer.failed("cache", "memcached", "is down")
+    assert begun.wait(30)
+    database.up = False
+    system.healer.failed("database", "postgres", "is down")
+    answers: list[Any] = []
+    query = system.heal("database", strategy="action")(database.query)
+    caller = threading.Thread(target=lambda: answers.append(query(7)))
+    caller.start()
+    caller.join(0.1)
+    assert caller.is_alive()
+
+    database.up = True
+    query(8)
+    caller.join(30)
+    go_on.set()
+
+    assert (answers, database.repairs) == ([(7,)], 0)
+
+
 def test_a_caller_waits_no_longer_than_its_deadline(database: Database) -> None:
     """The request's time counts, and is not handed on to the recovery."""
     system = System({"healer": {"default_strategy": "action"}})
@@ -795,6 +861,14 @@ def test_explain_shows_what_is_in_force(system: System, capsys: pytest.CaptureFi
     ]
     assert "max_wait = 1.0  (decorator)" in explain(refund)
     assert "strategy = retry  (decorator)" in explain(refund)
+
+
+@pytest.mark.parametrize("error", [None, 503, ["down"], ConnectionError])
+def test_a_failure_is_an_exception_or_words(healer: Healer, error: Any) -> None:
+    """Anything else says nothing that could be told."""
+    with pytest.raises(ConfigurationError, match="give an exception, or words"):
+        healer.failed("database", "postgres", error)
+    assert healer.statistics().failures == 0
 
 
 def test_what_cannot_be_is_refused_on_its_own_line(system: System) -> None:

@@ -221,6 +221,9 @@ def test_it_takes_other_forms_than_json(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
     """Not when the first state is to be saved."""
+    nothing: Any = None
+    with pytest.raises(ConfigurationError, match="path=None: give the path of a file"):
+        FileCheckpoint(nothing)
     with pytest.raises(ConfigurationError, match="there is no such folder"):
         FileCheckpoint(tmp_path / "missing" / "prices.json")
     with pytest.raises(ConfigurationError, match="give a file, not a folder"):

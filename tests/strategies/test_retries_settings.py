@@ -86,6 +86,7 @@ def test_unknown_settings_are_refused_by_name(system: System, name: str, words: 
     [
         {"attempts": 1},
         {"backoff": "decorrelated", "jitter": "full"},
+        {"backoff": "decorrelated", "jitter": None},
         {"backoff": [1, -1]},
         {"backoff": []},
         {"backoff": range(3)},
