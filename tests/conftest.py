@@ -9,6 +9,7 @@ import pytest
 
 from resilience import Event, System
 from resilience.testing import ManualClock, record_events
+from tests.browser import browser, window  # noqa: F401 - as those below
 from tests.servers.fixtures import (  # noqa: F401 - pytest finds fixtures by their names here
     fresh_postgres,
     fresh_redis,

@@ -27,14 +27,24 @@ class Moment:
         type: the event's type, or "first_error", "check_failed", "check_passed".
         component: what it happened to.
         said: the same in plain words.
-        workers: how many processes saw it.
+        seen_by: the workers that saw it, where that is known.
     """
 
     at: float
     type: str
     component: str
     said: str
-    workers: int = 1
+    seen_by: set[str] = field(default_factory=set)
+
+    @property
+    def workers(self) -> int:
+        """How many processes saw it."""
+        return max(1, len(self.seen_by))
+
+    def repeats(self, before: Moment) -> bool:
+        """Tell whether it says nothing new: the same, or what another worker has said."""
+        is_alike = (self.type, self.component) == (before.type, before.component)
+        return is_alike and (self.said == before.said or not self.seen_by & before.seen_by)
 
 
 @dataclass(slots=True)
@@ -82,8 +92,8 @@ class Incident:
         for before in reversed(self.moments):
             if moment.at - before.at > TOGETHER:
                 break
-            if (before.type, before.component) == (moment.type, moment.component):
-                before.workers += 1
+            if moment.repeats(before):
+                before.seen_by |= moment.seen_by
                 return
         self.moments.append(moment)
         if moment.component not in self.components and moment.component != "app":
@@ -149,7 +159,7 @@ def _grouped(events: Iterable[Record]) -> Iterator[Incident]:
             if not begins:
                 continue
             present = Incident(at)
-        present.add(Moment(at, kind, event["component"], said_of(event)))
+        present.add(Moment(at, kind, event["component"], said_of(event), {event["worker"]}))
         if kind == "degradation_changed":
             present.level = max(present.level, event["level"] or "normal", key=LEVELS.index)
         _settle(pending, event)

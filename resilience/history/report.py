@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from resilience.history.incidents import Incident
@@ -58,7 +57,10 @@ def incident_payload(incident: Incident) -> Payload:
         "rejected": incident.rejected,
         "opened_at": incident.first("circuit_opened"),
         "summary": summary(incident),
-        "timeline": [asdict(each) for each in incident.moments],
+        "timeline": [
+            {name: getattr(each, name) for name in ("at", "type", "component", "said", "workers")}
+            for each in incident.moments
+        ],
     }
 
 

@@ -91,6 +91,22 @@ def test_what_all_workers_see_at_once_is_told_once() -> None:
     assert moment.workers == 8
 
 
+def test_what_one_worker_sees_again_has_happened_again() -> None:
+    """A level that two workers lower twice within a second is told twice, with how many saw it."""
+    rows = [
+        event(at, "degradation_changed", "app", level=level, worker=worker)
+        for at, level, worker in (
+            *((0.0, "reduced", "w1"), (0.1, "reduced", "w2")),
+            *((0.3, "emergency", "w1"), (0.4, "emergency", "w2")),
+        )
+    ]
+
+    [found] = incidents(rows)
+
+    assert [(each.at, each.workers) for each in found.moments] == [(0.0, 2), (0.3, 2)]
+    assert "emergency" in found.moments[1].said
+
+
 def test_quiet_changes_begin_nothing() -> None:
     """An operator who closes something, or a level that was normal all along."""
     rows = [event(0.0, "circuit_closed"), event(1.0, "degradation_changed", "app", level="normal")]

@@ -205,7 +205,9 @@ def _circuit(circuit: Payload) -> tuple[Content, ...]:
     if order:
         who = f"{order['actor'] or 'somebody'}: {order['reason'] or 'no reason given'}"
         shown.append(element("small", f"{who} ({duration(order['ends_in'])} left)"))
-    calls = f"{percent(circuit['failure_rate'])} of {circuit['calls']}"
+    rate = circuit["failure_rate"]  # None: too few calls for one
+    failed = circuit["failures"] if rate is None else percent(rate)
+    calls = f"{failed} of {circuit['calls']}" if circuit["calls"] else NONE
     rejected = element("small", f"{circuit['rejected']} rejected") if circuit["rejected"] else None
     trial = duration(circuit["retry_after"]) if circuit["retry_after"] else NONE
     return (

@@ -51,6 +51,8 @@ def duration(seconds: float | None) -> str:
     """Return seconds as people read them."""
     if seconds is None:
         return NONE
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:
@@ -149,6 +151,8 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Content]])
             element("tbody", body),
         ),
         class_="wide",
+        role="group",
+        aria_label=caption,  # it is a stop of the keyboard where it scrolls
     )
 
 

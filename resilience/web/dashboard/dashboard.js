@@ -61,7 +61,7 @@ function listen() {
     if (stream.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
     trusted = false;
     hush();
-    heard = 0; // asking says what is wrong
+    heard = -Infinity; // asking says what is wrong
   };
 }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resilience.history.series import Column
-from resilience.history.words import clock_time
+from resilience.history.words import clock_time, moment
 from resilience.web.admin.markup import Markup, element, joined
 
 WIDTH, HEIGHT = 720, 140
 _LEFT, _BOTTOM = 40, 20
+_DAY = 86_400.0
 _COLOURS = {"good": "#2e7d32", "bad": "#c62828", "refused": "#9e9e9e", "open": "#fbe9e7"}
 
 Span = tuple[float, float]
@@ -31,7 +32,7 @@ def chart(name: str, columns: Sequence[Column], open_spans: Sequence[Span]) -> M
     total = (sum(each.calls for each in columns), sum(each.failures for each in columns),
              sum(each.rejected for each in columns))  # fmt: skip
     said = (f"{name}: {total[0]:.0f} calls, {total[1]:.0f} failed, {total[2]:.0f} refused, "
-            f"from {clock_time(since)} to {clock_time(until)} UTC")  # fmt: skip
+            f"from {moment(since)} to {moment(until)} UTC")  # fmt: skip
     return element(
         "svg",
         element("title", said),
@@ -80,11 +81,12 @@ def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
 
 def _axis(since: float, until: float, rate: float) -> Markup:
     base = HEIGHT - _BOTTOM
+    said = clock_time if until - since < _DAY / 2 else moment
     line = element("line", x1=_LEFT, x2=WIDTH, y1=base, y2=base, stroke="currentColor")
     return joined(
         line,
-        _label(_LEFT, HEIGHT - 5, clock_time(since), "start"),
-        _label(WIDTH, HEIGHT - 5, clock_time(until), "end"),
+        _label(_LEFT, HEIGHT - 5, said(since), "start"),
+        _label(WIDTH, HEIGHT - 5, said(until), "end"),
         _label(_LEFT - 4, 12, f"{rate:.3g}/s", "end"),
     )
 

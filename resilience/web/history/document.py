@@ -6,16 +6,17 @@ from resilience.history.incidents import Incident
 from resilience.history.reading import Read
 from resilience.history.report import headline
 from resilience.web.admin.markup import Markup, element
-from resilience.web.history.pieces import incident_section
+from resilience.web.history.pieces import LEGEND, incident_section
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
   color-scheme: light dark; }
 h1, h2 { line-height: 1.2; } h2 a { color: inherit; text-decoration: none; }
-svg.chart { width: 100%; height: auto; } rect.open { fill-opacity: .5; }
+svg.chart { width: 100%; height: auto; overflow: visible; } rect.open { fill-opacity: .5; }
 ol.timeline { list-style: none; padding: 0; } ol.timeline time { font-variant-numeric: tabular-nums;
   margin-right: .5rem; opacity: .7; }
 .legend { opacity: .7; font-size: 14px; }
+@media (max-width: 46rem) { svg.chart { padding-left: 1rem; } svg.chart text { font-size: 22px; } }
 """
 
 
@@ -35,12 +36,11 @@ def document(since: float, until: float, found: list[Incident], read: Read) -> s
         element("title", "Incident report"),
         element("style", Markup(_STYLE)),
     )
-    legend = "Green: calls that went well. Red: failed. Grey: refused. Shaded: calls were stopped."
-    body = element(
-        "body",
+    main = element(
+        "main",
         element("h1", "Incident report"),
         element("p", headline(since, until, found)),
-        element("p", legend, class_="legend") if found else None,
+        element("p", LEGEND, class_="legend") if found else None,
         [incident_section(each, read, until) for each in found],
     )
-    return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
+    return "<!doctype html>\n" + element("html", head, element("body", main), lang="en") + "\n"

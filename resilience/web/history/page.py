@@ -16,7 +16,7 @@ from resilience.history.report import headline, payload
 from resilience.storage.base import LONGEST_NAME
 from resilience.systems import System
 from resilience.web.admin.markup import Markup, element, joined
-from resilience.web.history.pieces import component_chart, incident_section, open_spans
+from resilience.web.history.pieces import LEGEND, component_chart, incident_section, open_spans
 
 log = logging.getLogger("resilience")
 
@@ -124,6 +124,7 @@ def _content(system: System, asked: Asked) -> Markup:
     return joined(
         _links_to_components(names, asked),
         element("p", headline(asked.since, asked.until, found)),
+        element("p", LEGEND, class_="quiet") if found or asked.component else None,
         _chart(asked, found, read) if asked.component else None,
         shown,
     )
@@ -161,7 +162,7 @@ def _filters(asked: Asked) -> Markup:
         _link(name, {"span": name, "component": asked.component}, current=asked.span == name)
         for name in SPANS
     ]
-    return element("nav", [joined(each, " ") for each in links], aria_label="Time")
+    return _choice("Time", links)
 
 
 def _links_to_components(names: list[str], asked: Asked) -> Markup:
@@ -172,7 +173,12 @@ def _links_to_components(names: list[str], asked: Asked) -> Markup:
     links += [
         _link(name, {**when, "component": name}, current=asked.component == name) for name in names
     ]
-    return element("nav", [joined(each, " ") for each in links], aria_label="Component")
+    return _choice("Component", links)
+
+
+def _choice(label: str, links: list[Markup]) -> Markup:
+    said = element("span", label, aria_hidden="true")
+    return element("nav", said, [joined(each, " ") for each in links], aria_label=label)
 
 
 def _link(label: str, query: dict[str, Any], *, current: bool) -> Markup:

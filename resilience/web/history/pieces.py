@@ -15,6 +15,7 @@ from resilience.web.history.chart import Span, chart
 MARGIN = 60.0
 """Seconds that charts show before and after an incident."""
 MOST_CHARTS = 10
+LEGEND = "Green: calls that went well. Red: failed. Grey: refused. Shaded: calls were stopped."
 
 
 def incident_section(incident: Incident, read: Read, until: float) -> Markup:

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from flask import Flask
 from starlette.applications import Starlette
 from werkzeug.serving import make_server
@@ -99,8 +100,43 @@ def starlette_dashboard(system: System) -> Iterator[str]:
     """Serve a Starlette app by uvicorn; give its address."""
     app = Starlette()
     StarletteResilience(app, system=system, authorize=everybody)
-    config = uvicorn.Config(app, host=LOOPBACK, port=0, log_config=None)
-    server = uvicorn.Server(config)
+    with _by_uvicorn(app, system) as address:
+        yield address
+
+
+@contextmanager
+def fastapi_dashboard(system: System) -> Iterator[str]:
+    """Serve a FastAPI app by uvicorn; give its address."""
+    app = FastAPI()
+    StarletteResilience(app, system=system, authorize=everybody)
+    with _by_uvicorn(app, system) as address:
+        yield address
+
+
+@contextmanager
+def django_dashboard(system: System) -> Iterator[str]:
+    """Serve a Django project by threads, with the dashboard where the others have it."""
+    from tests.integrations.django_admin import project, served
+
+    with project(system, RESILIENCE={"system": system, "authorize": everybody}):
+        with served() as address:
+            yield address
+        system.stop()
+
+
+@contextmanager
+def django_admin_by_uvicorn(system: System) -> Iterator[str]:
+    """Serve a Django project by uvicorn, with the dashboard in the admin; give its address."""
+    from resilience_django.asgi import get_asgi_application
+    from tests.integrations.django_admin import project
+
+    with project(system), _by_uvicorn(get_asgi_application(), system) as address:
+        yield address
+
+
+@contextmanager
+def _by_uvicorn(app: Any, system: System) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=0, log_config=None))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     try:
@@ -118,4 +154,7 @@ def starlette_dashboard(system: System) -> Iterator[str]:
 DASHBOARDS: dict[str, Callable[[System], object]] = {
     "flask": flask_dashboard,
     "starlette": starlette_dashboard,
+    "fastapi": fastapi_dashboard,
+    "django": django_dashboard,
 }
+"""`{framework: what serves an app whose dashboard is at /resilience/}`"""

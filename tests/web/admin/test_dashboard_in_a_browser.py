@@ -1,36 +1,40 @@
 """The dashboard in Chromium: what people see and do during an incident."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from resilience import System
-from tests.web.admin.dashboards import DASHBOARDS, shop_system
+from tests.integrations.django_project import set_up
 
-CHROMIUM = shutil.which("chromium")
-PATIENCE = 20_000  # milliseconds
+set_up()
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+from django.contrib.auth.models import User  # noqa: E402
+
+from resilience import System  # noqa: E402
+from tests.browser import IN_A_BROWSER, PATIENCE, order, row  # noqa: E402
+from tests.integrations.django_admin import LIVE_VIEW, people, session_of  # noqa: E402
+from tests.web.admin.dashboards import (  # noqa: E402
+    DASHBOARDS,
+    django_admin_by_uvicorn,
+    shop_system,
+)
+
+ADMIN = "django's admin"
+SERVED = {**DASHBOARDS, ADMIN: django_admin_by_uvicorn}
+# Django's admin by threads is in tests/integrations, from the login on.
+EVERYWHERE = pytest.mark.parametrize("address", ["flask", "fastapi", ADMIN], indirect=True)
+
+pytestmark = IN_A_BROWSER
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Give a window of its own; what goes wrong in a page fails the test."""
-    made = browser.new_context()
-    made.set_default_timeout(PATIENCE)
-    wrong: list[str] = []
-    made.on("weberror", lambda error: wrong.append(str(error.error)))
-    made.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    yield made
-    made.close()
-    # Chromium says so of every answer from 400 on; what comes of it is tested.
-    assert [each for each in wrong if "Failed to load resource" not in each] == []
+@pytest.fixture(scope="module", autouse=True)
+def session() -> Iterator[str]:
+    """Give the session of somebody in Django; made before a browser brings an event loop."""
+    with people():
+        User.objects.get_or_create(username="ada", is_staff=True, is_superuser=True)
+        yield session_of("ada")
 
 
 @pytest.fixture
@@ -39,24 +43,22 @@ def system() -> System:
     return shop_system()
 
 
-@pytest.fixture(params=list(DASHBOARDS))
-def address(request: pytest.FixtureRequest, system: System) -> Iterator[str]:
-    """Give the address of each framework's dashboard in turn."""
-    made: Any = DASHBOARDS[request.param](system)
+@pytest.fixture(params=["flask", "starlette"])
+def address(
+    request: pytest.FixtureRequest, system: System, window: BrowserContext, session: str
+) -> Iterator[str]:
+    """Give the address of each framework's dashboard in turn: polled, and pushed."""
+    made: Any = SERVED[request.param](system)
     with made as found:
-        yield f"{found}/resilience/"
+        window.add_cookies([{"name": "sessionid", "value": session, "url": found}])
+        yield found + (LIVE_VIEW if request.param == ADMIN else "/resilience/")
 
 
-def opened(context: BrowserContext, address: str) -> Page:
+def opened(window: BrowserContext, address: str) -> Page:
     """Return a tab that shows the dashboard."""
-    page = context.new_page()
+    page = window.new_page()
     page.goto(address)
     return page
-
-
-def row(page: Page, name: str) -> Any:
-    """Return the row of a circuit or feature."""
-    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name, exact=True))
 
 
 def trip(system: System) -> None:
@@ -70,19 +72,12 @@ def _refuse() -> None:
     raise ConnectionError("refused by the bank")
 
 
-def order(page: Page, button: str, reason: str) -> None:
-    """Press a button, say why, and do it."""
-    page.get_by_role("button", name=button, exact=True).click()
-    page.get_by_label("Reason").fill(reason)
-    page.get_by_role("button", name="Do it").click()
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=PATIENCE)
-
-
+@EVERYWHERE
 def test_a_circuit_opens_before_ones_eyes(
-    context: BrowserContext, address: str, system: System
+    window: BrowserContext, address: str, system: System
 ) -> None:
     """It comes first, with its last error, and the event is among what happened."""
-    page = opened(context, address)
+    page = opened(window, address)
     expect(row(page, "payments").locator(".badge")).to_contain_text("closed")
 
     trip(system)
@@ -94,12 +89,13 @@ def test_a_circuit_opens_before_ones_eyes(
     expect(page.locator(".timeline")).to_contain_text("circuit opened payments")
 
 
+@EVERYWHERE
 def test_an_order_is_seen_in_every_tab(
-    context: BrowserContext, address: str, system: System
+    window: BrowserContext, address: str, system: System
 ) -> None:
     """Forced closed in one, seen in the other; with who did it and why."""
     trip(system)
-    first, second = opened(context, address), opened(context, address)
+    first, second = opened(window, address), opened(window, address)
 
     order(first, "Force closed payments", "the bank is back")
 
@@ -115,11 +111,12 @@ def test_an_order_is_seen_in_every_tab(
     expect(row(first, "payments").locator(".badge")).not_to_contain_text("forced", timeout=PATIENCE)
 
 
+@EVERYWHERE
 def test_the_level_is_lowered_and_features_go_off(
-    context: BrowserContext, address: str, system: System
+    window: BrowserContext, address: str, system: System
 ) -> None:
     """Those of low priority, and part of others; and come back."""
-    page = opened(context, address)
+    page = opened(window, address)
 
     order(page, "Go to reduced", "too many visitors")
 
@@ -134,9 +131,9 @@ def test_the_level_is_lowered_and_features_go_off(
     assert system.degradation.enabled("recommendations")
 
 
-def test_all_of_it_works_by_keyboard(context: BrowserContext, address: str, system: System) -> None:
+def test_all_of_it_works_by_keyboard(window: BrowserContext, address: str, system: System) -> None:
     """The focus goes into the dialog and back to the button, also over a refresh."""
-    page = opened(context, address)
+    page = opened(window, address)
     page.get_by_role("button", name="Reset payments").focus()
 
     page.keyboard.press("Enter")
@@ -151,11 +148,86 @@ def test_all_of_it_works_by_keyboard(context: BrowserContext, address: str, syst
     expect(page.get_by_role("button", name="Reset payments")).to_be_focused()
 
 
+def test_what_scrolls_is_reached_by_keyboard_and_stays_so(
+    window: BrowserContext, address: str, system: System
+) -> None:
+    """Focus and position outlive the next board; what does not scroll is no stop."""
+    for _ in range(30):
+        system.degradation.degrade("reduced", "too many visitors", actor="ada")
+        system.degradation.recover(actor="ada")
+    page = opened(window, address)
+    timeline = page.locator(".timeline")
+    timeline.focus()
+    timeline.evaluate("each => each.scrollTo({top: 200, behavior: 'instant'})")
+
+    trip(system)
+
+    expect(row(page, "payments").locator(".badge")).to_contain_text("open", timeout=PATIENCE)
+    expect(timeline).to_be_focused()
+    assert timeline.evaluate("each => each.scrollTop") == 200
+    expect(page.locator("#features .wide")).not_to_have_attribute("tabindex", "0")
+
+
+def test_what_is_selected_is_not_taken_away(
+    window: BrowserContext, address: str, system: System
+) -> None:
+    """An error can be copied; the page says that it waits, and goes on afterwards."""
+    trip(system)
+    page = opened(window, address)
+    page.get_by_text("ConnectionError: refused by the bank").first.select_text()
+    system.degradation.degrade("reduced", "too many visitors", actor="ada")
+
+    expect(page.locator("#live")).to_contain_text("held while text is selected", timeout=PATIENCE)
+    assert "refused by the bank" in page.evaluate("getSelection().toString()")
+    expect(page.locator("#overview .badge").first).to_contain_text("normal")
+
+    page.evaluate("getSelection().removeAllRanges()")
+
+    expect(page.locator("#overview .badge").first).to_contain_text("reduced", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("address", ["flask"], indirect=True)
+def test_a_button_stays_under_the_finger(window: BrowserContext, address: str) -> None:
+    """A board that comes between press and release does not swallow the click."""
+    page = opened(window, address)
+    page.get_by_role("button", name="Reset payments").hover()
+    with page.expect_response("**/*part=board") as fetched:
+        page.mouse.down()
+    fetched.value.finished()
+    page.evaluate("new Promise((seen) => setTimeout(seen, 100))")
+
+    page.mouse.up()
+
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["starlette"], indirect=True)
+def test_where_streams_are_refused_it_asks(
+    window: BrowserContext, address: str, system: System
+) -> None:
+    """By a proxy, say; it is as live, and says what has changed to who listens."""
+    refused = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=502)
+
+    window.route("**/api/stream*", refuse)
+    page = opened(window, address)
+    expect(page.locator("#live")).to_contain_text("live,", timeout=PATIENCE)
+
+    trip(system)
+
+    expect(row(page, "payments").locator(".badge")).to_contain_text("open", timeout=PATIENCE)
+    expect(page.locator("#said")).to_contain_text("payments: open")
+    assert len(refused) == 1
+
+
 def test_what_is_refused_is_said_in_the_dialog(
-    context: BrowserContext, address: str, system: System
+    window: BrowserContext, address: str, system: System
 ) -> None:
     """Nothing is lost: it may be mended and sent again."""
-    page = opened(context, address)
+    page = opened(window, address)
     page.get_by_role("button", name="Kill search").click()
     page.get_by_label("Reason").fill("broken")
     page.evaluate("document.querySelector('[name=reason]').value = ' '.repeat(3)")
@@ -179,6 +251,7 @@ def test_it_can_be_read_without_scripts(browser: Browser, address: str, system: 
     context.close()
 
 
+@pytest.mark.parametrize("address", ["starlette"], indirect=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(browser: Browser, address: str, system: System, scheme: Any) -> None:
     """Nothing is wider than the screen, and both schemes are there."""
@@ -196,12 +269,12 @@ def test_it_fits_a_phone(browser: Browser, address: str, system: System, scheme:
 
 
 def test_an_experiment_is_planned_run_and_halted(
-    context: BrowserContext, address: str, system: System
+    window: BrowserContext, address: str, system: System
 ) -> None:
     """From the page; what it showed is read there, too."""
     system.configure({"chaos": {"enabled": True, "require_approval": False}}, source="test")
     assert system.chaos.results() == []
-    page = opened(context, address)
+    page = opened(window, address)
     page.get_by_role("button", name="Plan an experiment").click()
     page.get_by_label("Experiment", exact=True).fill("the bank is gone")
     page.get_by_label("Fault").select_option("outage")
@@ -220,12 +293,12 @@ def test_an_experiment_is_planned_run_and_halted(
 
 
 def test_a_plan_that_cannot_be_says_why(
-    context: BrowserContext, address: str, system: System
+    window: BrowserContext, address: str, system: System
 ) -> None:
     """And stays open, with what was filled in."""
     system.configure({"chaos": {"enabled": True}}, source="test")
     assert system.chaos.results() == []
-    page = opened(context, address)
+    page = opened(window, address)
     page.get_by_role("button", name="Plan an experiment").click()
     page.get_by_label("Experiment", exact=True).fill("x")
     page.get_by_label("Target").fill("paymets")

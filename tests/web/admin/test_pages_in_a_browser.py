@@ -1,81 +1,38 @@
 """Every page in Chromium: history, experiments and the fleet, for eyes, ears and keyboards."""
 
-import shutil
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from resilience import Experiment, Latency, System
+from resilience import CircuitOpenError, Experiment, Latency, System
+from resilience.history.reading import incidents_of
+from resilience.web.history.document import document
+from resilience.web.problems import answer_to
+from tests.browser import IN_A_BROWSER, PATIENCE, order, problems
+from tests.integrations.django_admin import LIVE_VIEW, people, project, served, session_of
 from tests.web.admin.dashboards import (
     flask_dashboard,
+    shop_system,
     starlette_dashboard,
     with_fleet,
     with_history,
 )
 
-CHROMIUM = shutil.which("chromium")
-PATIENCE = 20_000  # milliseconds
 PAGES = ["", "history?component=payments"]
+DIALOGS = ["Force closed payments", "Plan an experiment"]
 
-UNREADABLE = """() => {
-  const light = ([r, g, b]) => [r, g, b].map((each) => each / 255)
-    .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const ground = (each) => {
-    for (; each; each = each.parentElement) {
-      const found = parts(getComputedStyle(each).backgroundColor);
-      if (found.length < 4 || found[3] === 1) return found;
-    }
-    return [255, 255, 255];
-  };
-  const told = [];
-  for (const each of document.querySelectorAll("body *:not(svg, svg *, script)")) {
-    const own = [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!own || !each.checkVisibility()) continue;
-    const tones = [parts(getComputedStyle(each).color), ground(each)].map(light);
-    const [dark, bright] = tones.sort((a, b) => a - b);
-    const contrast = (bright + 0.05) / (dark + 0.05);
-    if (contrast < 4.5) told.push(`${each.textContent.trim()}: ${contrast.toFixed(2)}`);
-  }
-  return told;
-}"""
-"""Text whose contrast is below WCAG 2.2's 4.5 : 1 (success criterion 1.4.3)."""
+pytestmark = IN_A_BROWSER
 
-UNSPOKEN = """() => {
-  const told = [];
-  const name = (each) => each.getAttribute("aria-label") || each.textContent.trim()
-    || [...(each.labels || [])].map((label) => label.textContent.trim()).join(" ");
-  for (const each of document.querySelectorAll("a, button, input, select, textarea")) {
-    if (!name(each)) told.push(`no name: ${each.outerHTML}`);
-  }
-  for (const each of document.querySelectorAll("table")) {
-    if (!each.caption) told.push(`no caption: ${each.textContent}`);
-    if (each.querySelector("tbody tr:not(:has(th[scope=row]))")) told.push("a row without a head");
-  }
-  for (const each of document.querySelectorAll("svg:not([aria-hidden])")) {
-    if (each.getAttribute("role") !== "img" || !name(each)) told.push("a picture without words");
-  }
-  const ids = [...document.querySelectorAll("[id]")].map((each) => each.id);
-  if (new Set(ids).size < ids.length) told.push(`an id twice: ${ids}`);
-  for (const each of document.querySelectorAll("[aria-labelledby]")) {
-    if (!document.getElementById(each.getAttribute("aria-labelledby"))) told.push(each.outerHTML);
-  }
-  const levels = [...document.querySelectorAll("h1, h2, h3, h4")].map((each) => +each.tagName[1]);
-  if (levels.some((each, at) => each > (levels[at - 1] || 0) + 1)) told.push(`skips: ${levels}`);
-  if (document.querySelectorAll("main").length !== 1) told.push("not one main");
-  if (!document.documentElement.lang || !document.title) told.push("no language or title");
-  return told;
-}"""
-"""What somebody who listens would miss (WCAG 2.2: 1.1.1, 1.3.1, 2.4.2, 3.1.1, 4.1.2)."""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+@pytest.fixture(scope="module", autouse=True)
+def session() -> Iterator[str]:
+    """Give the session of somebody in Django; made before a browser brings an event loop."""
+    with people():
+        yield session_of("viewer")
 
 
 @pytest.fixture(scope="module")
@@ -93,24 +50,9 @@ def address(system: System) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """Give an empty tab; what goes wrong in it fails the test."""
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE)
-    wrong: list[str] = []
-    context.on("weberror", lambda error: wrong.append(str(error.error)))
-    context.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    yield context.new_page()
-    context.close()
-    assert wrong == []
-
-
-def order(page: Page, button: str) -> None:
-    """Press a button, say why, and do it."""
-    page.get_by_role("button", name=button, exact=True).click()
-    page.get_by_label("Reason").fill("to know")
-    page.get_by_role("button", name="Do it").click()
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=PATIENCE)
+def page(window: BrowserContext) -> Page:
+    """Give an empty tab."""
+    return window.new_page()
 
 
 def test_the_history_of_an_incident(page: Page, address: str) -> None:
@@ -192,37 +134,79 @@ def test_an_order_reaches_the_fleet(page: Page, address: str) -> None:
         expect(each.locator(".badge")).to_contain_text("normal", timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_can_be_read_and_listened_to(
-    browser: Browser, address: str, system: System, scheme: Any
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_everybody_can_use_every_page(
+    browser: Browser, address: str, system: System, scheme: Any, width: int
 ) -> None:
-    """Contrast, names, captions, headings and languages; on a phone nothing is cut off."""
+    """Also who listens, sees badly, or has a keyboard or a phone; nothing is cut off."""
     with suppress(KeyError):
         system.circuits["prices"].shadow("on trial", "grace", 3600)
-    context = browser.new_context(color_scheme=scheme)
+    _many_events(system)
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 740})
     page = context.new_page()
     found = {}
     for path in PAGES:
-        page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(address + path)
-        seen = [*page.evaluate(UNREADABLE), *page.evaluate(UNSPOKEN)]
-        page.set_viewport_size({"width": 360, "height": 740})
-        width = page.evaluate("document.documentElement.scrollWidth")
-        found[path] = [*seen, *([f"{width} pixels wide"] if width > 360 else [])]
+        found[path] = problems(page)
     page.goto(address)
-    for button in ("Reset payments", "Plan an experiment"):
+    for button in DIALOGS:
         page.get_by_role("button", name=button).click()
-        found[button] = [*page.evaluate(UNREADABLE), *page.evaluate(UNSPOKEN)]
+        found[button] = problems(page)
         box = page.get_by_role("dialog").bounding_box()
         assert box is not None
         assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 360
+        assert box["x"] + box["width"] <= width
         page.get_by_role("button", name="Do it").scroll_into_view_if_needed()
         expect(page.get_by_role("button", name="Do it")).to_be_in_viewport()
         page.keyboard.press("Escape")
     context.close()
 
-    assert found == {path: [] for path in (*PAGES, "Reset payments", "Plan an experiment")}
+    assert found == {each: [] for each in (*PAGES, *DIALOGS)}
+
+
+def _many_events(system: System) -> None:
+    for _ in range(30):
+        system.degradation.degrade("reduced", "too many visitors", actor="ada")
+        system.degradation.recover(actor="ada")
+
+
+def test_everybody_can_use_the_admin(browser: Browser, session: str) -> None:
+    """In Django: the pages stand below its own, for somebody who may only look."""
+    system = shop_system()
+    context = browser.new_context(viewport={"width": 800, "height": 740})
+    with project(system), served() as site:
+        context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
+        page = context.new_page()
+        _many_events(system)
+        system.circuits["payments"].force_open("x" * 150, actor="ada")
+        found = {}
+        for path in PAGES:
+            page.goto(site + LIVE_VIEW + path)
+            expect(page).to_have_title(re.compile("Resilience"))
+            found[path] = problems(page)
+        context.close()
+    system.stop()
+
+    assert found == {path: [] for path in PAGES}
+
+
+def test_everybody_can_read_what_is_not_the_dashboard(page: Page, system: System) -> None:
+    """The answer to a call that was not made, and the report on an incident as a file."""
+    rejected = answer_to(CircuitOpenError("payments", 30.0), "text/html", "/orders").body.decode()
+    now = system.runtime.clock.time()
+    read = system.journal.read
+    report = document(now - 3600, now, incidents_of(read, now - 3600, now, None), read)
+
+    found = {}
+    for name, html in (("rejected", rejected), ("report", report)):
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": 360, "height": 740})
+            page.set_content(html)
+            found[name, scheme] = problems(page)
+
+    assert "<svg" in report
+    assert found == {each: [] for each in found}
 
 
 def test_history_under_wsgi(page: Page, system: System) -> None:
@@ -232,3 +216,4 @@ def test_history_under_wsgi(page: Page, system: System) -> None:
 
         stopped = page.locator(".timeline", has_text="Calls to payments were stopped")
         expect(stopped).to_be_visible()
+        assert problems(page) == []
