@@ -111,7 +111,7 @@ def about(parts: Parts, *, leaving: bool) -> dict[str, Any]:
         "level": str(parts.degradation.level) if is_made(parts, "degradation") else "normal",
         "open": [each.name for each in circuits if each.state not in OK][:MOST],
         "ill": list(dict.fromkeys(ill))[:MOST],
-        "chaos": parts.chaos.followed() if is_made(parts, "chaos") else {},
+        "chaos": parts.chaos.elsewhere.counts() if is_made(parts, "chaos") else {},
         "leaving": leaving or (is_made(parts, "rotation") and parts.rotation.is_out),
     }
 

@@ -222,6 +222,7 @@ class Parts:
                 f"approval {approval}", lasts=APPROVED_FOR, renewed=False
             ),
             self._told_of,
+            lambda: is_made(self, "fleet") and self.fleet.snapshot().address is not None,
             self._inside_checks,
         )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 import weakref
 from collections import deque
 from threading import RLock
-from typing import Any
 
+from resilience.chaos.elsewhere import Elsewhere
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.following import Following
 from resilience.chaos.results import ABORTED, FAILED, Result
@@ -17,9 +18,10 @@ from resilience.chaos.safety import Plan, Plans, check_allowed, needs_approval
 from resilience.chaos.settings import ChaosSettings
 from resilience.chaos.surroundings import Surroundings
 from resilience.chaos.targets import Aim, aim_at
+from resilience.chaos.telling import as_others_follow, untold
 from resilience.core.checks import seconds, text
 from resilience.core.runtime import Homed, Runtime
-from resilience.errors import ChaosRefusedError, ConfigurationError
+from resilience.errors import ChaosRefusedError, ConfigurationError, ConfigurationWarning
 from resilience.fleet.leases import Lease
 
 MOST_RESULTS = 50
@@ -42,9 +44,8 @@ class Chaos(Homed):
         self.settings = ChaosSettings()
         self._plans = Plans(runtime.clock.monotonic)
         self._running: list[Run] = []
-        self._following: dict[str, Following] = {}
-        self._stopped: deque[str] = deque(maxlen=MOST_RESULTS)  # of other workers, for all
         self._results: deque[Result] = deque(maxlen=MOST_RESULTS)
+        self.elsewhere = Elsewhere(runtime, around, lambda: self.settings, self._see_to_it)
         self._lock = RLock()
         self._swept = False
         _all.add(self)
@@ -127,10 +128,8 @@ class Chaos(Homed):
             reason: why.
             actor: who orders it.
         """
-        with self._lock:
-            running, following = list(self._running), self.following()
-        for each in following:
-            self._stop_following(each)
+        running = self.running()
+        self.elsewhere.stop()
         for run in running:
             run.lease.end()  # all of them, before any takes its time to end
         for run in running:
@@ -151,6 +150,7 @@ class Chaos(Homed):
             text("actor", actor)
         check_allowed(made, self._duration(made), self.settings)
         aim_at(made.target, self._runtime, self.around)
+        self._warn_of_untold(made, "can be approved and run in this worker only", 3)
         return self._plans.add(made, actor, self._runtime.clock.time())
 
     def approve(self, name: str, actor: str) -> Plan:
@@ -185,48 +185,6 @@ class Chaos(Homed):
         """Forget a plan that ran in another worker."""
         self._plans.discard(name)
 
-    # -- what other workers run ---------------------------------------------------------------
-
-    def follow(self, plain: dict[str, Any], left: float) -> None:
-        """Let the fault of another worker's experiment be in force here, too.
-
-        Args:
-            plain: the experiment, as its runner told it.
-            left: seconds, > 0, until it ends here unless it is told again.
-        """
-        name = str(plain["value"]["experiment"]["name"])
-        known = self._following.get(name)
-        if plain["value"]["id"] in self._stopped:
-            return  # that it is over is told again
-        if known is not None and known.id == plain["value"]["id"]:
-            known.renew(plain, left)
-            return
-        self.unfollow(name)
-        with self._lock:
-            self._following[name] = Following(
-                plain, left, self._runtime, self.around, self.settings
-            )
-            self._see_to_it()
-
-    def unfollow(self, name: str) -> None:
-        """Take the fault of another worker's experiment out."""
-        with self._lock:
-            known = self._following.pop(name, None)
-        if known is not None:
-            known.end()
-
-    def following(self) -> list[Following]:
-        """Return what other workers of the fleet run in this one."""
-        return list(self._following.values())
-
-    def followed(self) -> dict[str, list[int]]:
-        """Return `{run: [calls, injected]}` of what other workers run in this one."""
-        return {
-            each.id: [each.injection.seen, each.injection.hit]
-            for each in self.following()
-            if each.aim is not None
-        }
-
     # -- reading ------------------------------------------------------------------------------
 
     def plans(self) -> list[Plan]:
@@ -237,6 +195,10 @@ class Chaos(Homed):
         """Return what runs now in this process."""
         with self._lock:
             return list(self._running)
+
+    def following(self) -> list[Following]:
+        """Return what other workers of the fleet run in this one."""
+        return list(self.elsewhere)
 
     def results(self) -> list[Result]:
         """Return what came of the last 50 experiments of this process, oldest first."""
@@ -260,6 +222,7 @@ class Chaos(Homed):
         try:
             use = self._used(approval) if approval else None
             run.claim = self._claimed()
+            self._warn_of_untold(as_others_follow(experiment), "is in this worker only", 4)
             run.begin()
         except BaseException:
             self._forget(run)
@@ -268,6 +231,16 @@ class Chaos(Homed):
             raise
         self._plans.discard(experiment.name)
         return run
+
+    def _warn_of_untold(self, told: Experiment, so: str, level: int) -> None:
+        """Warn of what keeps an experiment from the fleet's other workers, `level` callers up."""
+        if self.around.shares() and (parts := untold(told)):
+            warnings.warn(
+                f"experiment {told.name!r} {so}: its {' and '.join(parts)} cannot be told to the "
+                "fleet's others. Give names, conditions and types instead of functions and objects",
+                ConfigurationWarning,
+                stacklevel=level,
+            )
 
     def _made(self, experiment: Experiment, aim: Aim, duration: float, actor: str | None) -> Run:
         seed = experiment.seed
@@ -293,18 +266,14 @@ class Chaos(Homed):
                     f"{len(self._running)} experiments run already, and chaos.max_concurrent is "
                     f"{self.settings.max_concurrent}"
                 )
-            for each in self.following():
-                same = each.experiment.name == run.experiment.name
-                if same or (each.aim is not None and each.aim.overlaps(run.aim)):
-                    raise ChaosRefusedError(
-                        f"another worker of the fleet runs {each.experiment.name!r} here already"
-                    )
+            self.elsewhere.check_apart(run.experiment.name, run.aim)
             self._running.append(run)
-            self._see_to_it()
+        self._see_to_it()
 
     def _see_to_it(self) -> None:
-        if not self._swept:
-            self._swept = True
+        with self._lock:
+            swept, self._swept = self._swept, True
+        if not swept:
             self._runtime.engine.every(SWEEP, self._sweep, name="chaos", jitter=0.0)
             self._runtime.engine.at_stop(self._stop)
 
@@ -332,20 +301,10 @@ class Chaos(Homed):
         for run in self.running():
             if not run.lease.holds():
                 run.step()
-        for each in self.following():
-            if each.is_over:
-                self._stop_following(each)
-            elif each.remaining <= 0.0:
-                self.unfollow(each.experiment.name)
-
-    def _stop_following(self, each: Following) -> None:
-        """End another worker's experiment for all: the fleet is told that it is over here."""
-        self._stopped.append(each.id)
-        self.unfollow(each.experiment.name)
+        self.elsewhere.sweep()
 
     def _stop(self) -> None:
-        for each in self.following():
-            each.end()  # the others go on
+        self.elsewhere.leave()
         for run in self.running():
             run.end(ABORTED, "the system stopped", look=False)
 
@@ -373,9 +332,8 @@ class Chaos(Homed):
         self._lock = RLock()
         for run in self._running:
             run.drop()
-        for each in self._following.values():
-            each.end()
-        self._running, self._following = [], {}
+        self._running = []
+        self.elsewhere.after_fork()
 
 
 def _ended(run: Run) -> Result:

@@ -32,6 +32,7 @@ class Surroundings:
             another worker has, or the fleet's store does not answer.
         others: `others(run)` gives `(calls, injected)` of each other worker in which that run of
             this one is in force, as last heard; it does not wait.
+        shares: tells whether there are other workers, in a fleet.
         inside_checks: `inside_checks(component, wrap)` lets the component's health checks run as
             `wrap` makes of them, and returns what ends that.
     """
@@ -45,4 +46,5 @@ class Surroundings:
     claim: Callable[[int], Lease | None]
     use: Callable[[str], Lease | None]
     others: Callable[[str], list[tuple[int, int]]]
+    shares: Callable[[], bool]
     inside_checks: Callable[[str, Callable[[Call], Call]], Callable[[], None]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import builtins
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import Fault
 from resilience.chaos.leases import LASTS
 from resilience.chaos.safety import MOST_PLANS, Plan
+from resilience.core.guard import guard_of
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PLAN, RUN, ORDER = "plan", "run", "order"
 RENEWED = 10.0  # seconds before its end at which a run is told again
+Table = dict[str, Any]
 SAID = ("name", "target", "duration", "share", "match", "seed")
 
 
@@ -39,15 +41,19 @@ class Told:
         self._chaos = chaos
         self._is_made = is_made
         self._clock = runtime.clock
-        self._tables: dict[str, tuple[Experiment, dict[str, Any] | None]] = {}
+        self._tables: dict[str, tuple[Experiment, Table | None]] = {}
 
-    def _table(self, experiment: Experiment) -> dict[str, Any] | None:
-        """Return `table_of` it, made once: what is told is looked at with every exchange."""
+    @staticmethod
+    def _described(experiment: Experiment) -> Table | None:
+        return table_of(experiment)
+
+    def _table(self, experiment: Experiment) -> Table | None:
+        """Return what describes it, made once: what is told is looked at with every exchange."""
         known = self._tables.get(experiment.name)
         if known is None or known[0] is not experiment:
             if len(self._tables) >= 2 * MOST_PLANS:
                 self._tables.clear()
-            known = self._tables[experiment.name] = experiment, table_of(experiment)
+            known = self._tables[experiment.name] = experiment, self._described(experiment)
         return known[1]
 
 
@@ -58,7 +64,7 @@ class ToldPlans(Told):
         """Return the plans that can be told, by `("plan", name, "order")`.
 
         Those with functions of this program in them (targets, conditions) cannot: they can be
-        approved and run in their own worker only.
+        approved and run in their own worker only, and who asks is warned.
         """
         plans = self._chaos().plans() if self._is_made("chaos") else ()
         told = {(PLAN, each.experiment.name, ORDER): self._plain(each) for each in plans}
@@ -103,10 +109,15 @@ class ToldPlans(Told):
 class ToldRuns(Told):
     """The runs of one worker, told again and again, and followed by others while they hear it."""
 
+    @staticmethod
+    def _described(experiment: Experiment) -> Table | None:
+        return table_of(as_others_follow(experiment))
+
     def in_force(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Return what runs here, and what is followed here, by `("run", name, "order")`.
 
-        Experiments that cannot be told to another process run in their own worker only.
+        Experiments that cannot be told to another process run in their own worker only, and who
+        runs one is warned.
         """
         if not self._is_made("chaos"):
             return {}
@@ -126,7 +137,7 @@ class ToldRuns(Told):
         """Follow a run that another worker told, or told again."""
         own = (each.experiment.name for each in self._chaos().running())
         if name not in own:
-            self._chaos().follow(plain, plain["ends"] - self._clock.time())
+            self._chaos().elsewhere.follow(plain, plain["ends"] - self._clock.time())
 
     def end(self, name: str) -> None:
         """End a run: its runner has, or another worker has stopped it."""
@@ -134,7 +145,7 @@ class ToldRuns(Told):
         for run in chaos.running():
             if run.experiment.name == name:
                 run.abort("another worker of the fleet stopped it")
-        chaos.unfollow(name)
+        chaos.elsewhere.unfollow(name)
 
     def _plain(self, run: Run) -> dict[str, Any] | None:
         table = self._table(run.experiment)
@@ -154,16 +165,47 @@ class ToldRuns(Told):
         return {"value": value, "reason": "", "actor": run.actor, "ends": ends}
 
 
-def table_of(experiment: Experiment) -> dict[str, Any] | None:
+def as_others_follow(experiment: Experiment) -> Experiment:
+    """Return a run as other workers need it.
+
+    What has to hold is looked at by its runner alone, and guarded functions have names.
+    """
+    targets = tuple(_called(each) for each in experiment.targets)
+    return replace(experiment, steady_state=(), target=targets)
+
+
+def _called(target: Any) -> Any:
+    guard = None if isinstance(target, str) else guard_of(target)
+    return target if guard is None else f"function:{guard.name}"
+
+
+def table_of(experiment: Experiment) -> Table | None:
     """Return the table that describes an experiment to another process; None: there is none."""
-    table = {name: getattr(experiment, name) for name in SAID}
-    table["fault"] = _fault_table(experiment.fault)
-    table["steady_state"] = list(experiment.steady_state)
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(table))
+        plain: Table = json.loads(json.dumps(_table_of(experiment)))
         return plain if Experiment.of(plain) == experiment else None
     except (TypeError, ValueError, ConfigurationError):
         return None
+
+
+def untold(experiment: Experiment) -> list[str]:
+    """Return the arguments that cannot be told to another process: they are of this program."""
+    return [name for name, value in _table_of(experiment).items() if not _is_plain(value)]
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _table_of(experiment: Experiment) -> Table:
+    table = {name: getattr(experiment, name) for name in SAID}
+    table["fault"] = _fault_table(experiment.fault)
+    table["steady_state"] = list(experiment.steady_state)
+    return table
 
 
 def _fault_table(fault: Fault) -> dict[str, Any]:

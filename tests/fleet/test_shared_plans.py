@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resilience import ChaosRefusedError, Error, Experiment, Latency, Outage
+from resilience import ChaosRefusedError, ConfigurationWarning, Error, Experiment, Latency, Outage
 from resilience.chaos.telling import table_of
 from resilience.web.admin.actions import UnknownTargetError, perform
 from tests.fleet.conftest import Shop
@@ -115,3 +115,14 @@ def test_what_can_be_said_is_told_whole(made: Experiment, told: bool) -> None:
     assert (table is not None) == told
     if table is not None:
         assert Experiment.of(table) == made
+
+
+def test_who_asks_for_what_cannot_be_told_is_warned(drill: Shop) -> None:
+    """It waits in this worker alone."""
+    made = Experiment("gone", Outage(), "it", duration=5, steady_state=[lambda: True])
+
+    with pytest.warns(ConfigurationWarning, match="in this worker only: its steady_state"):
+        drill[0].system.chaos.plan(made, "ada")
+    drill.go_on(1)
+
+    assert [len(worker.system.chaos.plans()) for worker in drill] == [1] + [0] * 7

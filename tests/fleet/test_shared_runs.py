@@ -1,10 +1,20 @@
 """An experiment that one worker runs is in force in all, for as long as that one sees to it."""
 
+from collections.abc import Callable
+from itertools import count
+
 import flask
 import pytest
 
 import resilience_flask
-from resilience import ChaosRefusedError, Experiment, InjectedFaultError, Outage, cascade
+from resilience import (
+    ChaosRefusedError,
+    ConfigurationWarning,
+    Experiment,
+    InjectedFaultError,
+    Outage,
+    cascade,
+)
 from resilience.chaos.runs import Run
 from tests.fleet.conftest import Shop
 
@@ -28,12 +38,12 @@ def begin(shop: Shop, number: int = 0, duration: float = 60.0) -> Run:
 
 def hit(shop: Shop) -> list[bool]:
     """Make a call in each worker; tell in which it met the fault."""
-    return [_is_hit(worker.system.circuits["other"].call) for worker in shop]
+    return [_is_hit(worker.system.circuits["other"].call, int) for worker in shop]
 
 
-def _is_hit(call: object) -> bool:
+def _is_hit(call: Callable[..., object], *given: object) -> bool:
     try:
-        call(lambda: None)  # type: ignore[operator]
+        call(*given)
     except ConnectionError:
         return True
     return False
@@ -164,12 +174,36 @@ def test_no_second_one_begins_where_one_is_in_force(drill: Shop) -> None:
 
 
 def test_one_with_functions_in_it_stays_in_its_worker(drill: Shop) -> None:
-    """They cannot be told to another process."""
+    """They cannot be told to another process; whoever runs it hears so, and which they are."""
     made = Experiment("gone", Outage(), "other", duration=60, match=lambda *_: True)
+    with pytest.warns(ConfigurationWarning, match="in this worker only: its match") as warned:
+        drill[0].system.chaos.start(made)
+    drill.go_on(2)
+
+    assert warned[0].filename == __file__
+
+    assert hit(drill) == [True] + [False] * 7
+
+
+def test_what_its_runner_alone_needs_may_be_a_function(drill: Shop) -> None:
+    """What has to hold; and a guarded function as target has a name."""
+    calls = []
+    for worker in drill:
+
+        @worker.system.circuit("of a function")
+        def guarded() -> None:
+            """Do nothing."""
+
+        calls.append(guarded)
+    looked = count()
+    made = Experiment(
+        "gone", Outage(), calls[0], duration=60, steady_state=[lambda: next(looked) >= 0]
+    )
     drill[0].system.chaos.start(made)
     drill.go_on(2)
 
-    assert hit(drill) == [True] + [False] * 7
+    assert [_is_hit(each) for each in calls] == [True] * 8
+    assert next(looked) > 1
 
 
 def test_a_route_stays_a_route_in_all_workers(drill: Shop) -> None:
