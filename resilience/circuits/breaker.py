@@ -306,6 +306,7 @@ class Circuit(Led):
         ):
             raise self._rejection(state.until - now)  # no lock: an open circuit stays cheap
         with self._lock:
+            self._catch_up()
             permit = self._admit(now)
             wait = self._wait(now)
             bypassed = permit is None and self._forced is not None and self._forced.kind == SHADOW
@@ -362,10 +363,20 @@ class Circuit(Led):
         now: float,
         error: BaseException | None = None,
     ) -> None:
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as `threading.Condition` asks
+            # A generator or a task was collected amid a decision: it must neither wait for it,
+            # nor find it half made.
+            self._late.append((permit, outcome, slow, now, error))
+            return
         with self._lock:
             self._settle(permit, outcome, slow, now, error)
+            self._catch_up()
             news = self._take_news()
         self._tell(news)
+
+    def _catch_up(self) -> None:
+        while self._late:
+            self._settle(*self._late.pop(0))
 
     def _rejection(self, wait: float) -> CircuitOpenError:
         next(self._rejected.tick)

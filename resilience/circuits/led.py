@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from blinker import NamedSignal
@@ -28,6 +28,9 @@ from resilience.core.window import Counts
 from resilience.errors import ResilienceError
 from resilience.fleet.verdicts import CLOSED, HALF_OPEN, OPEN, Report, Rules, Verdict
 
+Ended = tuple[Permit, Outcome, bool, float, BaseException | None]
+"""A call's end, as `_settle` takes it: permit, outcome, whether it was slow, when, its error."""
+
 NO_PLACE = 0.1  # seconds that a caller is told to wait where the fleet has to give a place first
 
 
@@ -39,11 +42,12 @@ class Led(Automaton):
     closes when the fleet does. Without the store it goes on by its own rules from where it is.
     """
 
-    __slots__ = ("_leash", "_lock", "name")
+    __slots__ = ("_late", "_leash", "_lock", "name")
 
     def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime, now: float) -> None:
         self.name = name
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer or a signal's handler may come while it is held
+        self._late: list[Ended] = []  # calls that such a one ended meanwhile
         self._leash: Leash | None = None
         super().__init__(settings, runtime, now)
 
@@ -161,7 +165,7 @@ class Led(Automaton):
 
     def after_fork(self) -> None:
         """Be a worker of its own: what the parent counted and was given stays the parent's."""
-        self._lock = Lock()
+        self._lock = RLock()
         self._news = ()  # the parent tells it
         leash = self._leash
         if leash is not None:

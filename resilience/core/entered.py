@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from threading import Lock, get_ident
+from threading import RLock, get_ident
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class Entered(Generic[T]):
 
     def __init__(self) -> None:
         self._taken: list[tuple[int, int, T]] = []  # frame, task or thread, what was taken
-        self._lock = Lock()
+        self._lock = RLock()  # a generator that is collected may leave a block amid this
 
     def push(self, taken: T, depth: int) -> None:
         """Keep `taken` for the frame `depth` calls above."""
@@ -31,17 +31,26 @@ class Entered(Generic[T]):
     def pop(self, depth: int) -> T:
         """Give back what the frame `depth` calls above took last."""
         frame = id(sys._getframe(depth))
-        with self._lock:  # others may append meanwhile, but nobody else removes
-            newest = range(len(self._taken) - 1, -1, -1)
-            index = next((i for i in newest if self._taken[i][0] == frame), None)
-            if index is None:
-                runner = _runner()
-                index = next((i for i in newest if self._taken[i][1] == runner), newest[0])
-            return self._taken.pop(index)[2]
+        with self._lock:  # others may append meanwhile, but no other thread removes
+            while True:
+                try:
+                    return self._taken.pop(self._newest(frame))[2]
+                except IndexError:
+                    if not self._taken:
+                        raise
+                    # What was collected left its own: look again.
+
+    def _newest(self, frame: int) -> int:
+        newest = range(len(self._taken) - 1, -1, -1)
+        index = next((i for i in newest if self._taken[i][0] == frame), None)
+        if index is None:
+            runner = _runner()
+            index = next((i for i in newest if self._taken[i][1] == runner), newest[0])
+        return index
 
     def after_fork(self) -> None:
         """Replace the lock; the forking frame's own blocks are still to be left."""
-        self._lock = Lock()
+        self._lock = RLock()
 
 
 def _runner() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
@@ -223,7 +224,7 @@ class Bulkhead:
 
     def after_fork(self) -> None:
         """Begin empty: those who held places, or waited, do not exist in a forked child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what is collected amid a change may give places back
         self.free: list[None] = [None] * self._limit
         self._beyond = 0  # places taken that, once put back, are none any longer
         self._waiting: deque[Waiter] = deque()
@@ -308,7 +309,11 @@ class Bulkhead:
             self._beyond -= 1
         granted = []
         while self._waiting and self.try_take():
-            waiter = self._waiting.popleft()
+            try:
+                waiter = self._waiting.popleft()
+            except IndexError:  # what was collected meanwhile gave its place to the last of them
+                self.free.append(None)
+                break
             waiter.granted = True
             granted.append(waiter)
         self.crowded = bool(self._waiting or self._beyond)
@@ -352,21 +357,22 @@ class Bulkhead:
 
     def _step_out(self, waiter: Waiter) -> None:
         """Wait no longer; a place given in that moment goes to the next."""
-        with self._lock:
-            if not waiter.granted:
-                self._waiting.remove(waiter)
-                self.crowded = bool(self._waiting or self._beyond)
-        if waiter.granted:
+        if self._withdraw(waiter):
             self.give_back()
 
     def _conclude(self, waiter: Waiter) -> None:
         """Keep the place that was given; without one, be turned away."""
+        if not self._withdraw(waiter):
+            self._reject()
+
+    def _withdraw(self, waiter: Waiter) -> bool:
+        """Take a waiter out of the queue; returns whether it was given a place."""
         with self._lock:
-            if waiter.granted:
-                return
-            self._waiting.remove(waiter)
-            self.crowded = bool(self._waiting or self._beyond)
-        self._reject()
+            if not waiter.granted:
+                with suppress(ValueError):  # given one in this moment
+                    self._waiting.remove(waiter)
+                self.crowded = bool(self._waiting or self._beyond)
+            return waiter.granted
 
     def _reject(self) -> None:
         with self._lock:

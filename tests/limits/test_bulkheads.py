@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import threading
 import warnings
 from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
@@ -163,6 +164,34 @@ def test_a_coroutine_takes_its_place_when_it_starts(system: System) -> None:
     assert bulkhead.snapshot().in_use == 0
     assert asyncio.run(main()) == [1, 1]
     assert bulkhead.snapshot().in_use == 0
+
+
+def test_a_place_may_come_back_amid_a_change(system: System) -> None:
+    """Of a block that is collected by the thread that makes it, as garbage is at any moment."""
+    bulkhead: Bulkhead = system.bulkheads.get("two", limit=2)
+
+    def items() -> Generator[int]:
+        with bulkhead:
+            yield 1
+
+    running = items()
+    next(running)
+    ring: list[object] = [running]
+    ring.append(ring)
+    bulkhead.take()
+    bulkhead.resize(1)  # from here on who puts one back has to ask
+
+    def change() -> None:
+        with bulkhead._lock:
+            gc.collect()
+
+    del running, ring
+    thread = threading.Thread(target=change, daemon=True)
+    thread.start()
+    thread.join(30)
+
+    assert not thread.is_alive()
+    assert (bulkhead.snapshot().in_use, bulkhead.snapshot().limit) == (1, 1)
 
 
 def test_a_returned_coroutine_that_finds_no_place_is_closed(one: Bulkhead) -> None:
