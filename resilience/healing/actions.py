@@ -131,6 +131,9 @@ class Action:
         self._running = False
         _all.add(self)
 
+    follows = False
+    """It also runs when something else has recovered its component."""
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} for {self.component!r}>"
 
@@ -203,6 +206,10 @@ class Action:
                     (settle or _settled)(answer)
             except Exception as error:
                 run.failure = error
+            except BaseException as error:  # whatever it did, it is over
+                run.failure = error
+                self._end(run, None)
+                raise
         return self._end(run, verify)
 
     async def run_async(self, *, verify: Verify | None = None) -> ActionRecord:
@@ -301,7 +308,7 @@ class _Run:
     at: float
     since: float
     before: Any = None
-    failure: Exception | None = None
+    failure: BaseException | None = None
 
 
 def _verified(verify: Verify | None) -> bool | None:
@@ -315,7 +322,7 @@ def _verified(verify: Verify | None) -> bool | None:
     return None if passed is None else bool(passed)
 
 
-def _outcome(failure: Exception | None, changed: bool | None, verified: bool | None) -> Outcome:
+def _outcome(failure: BaseException | None, changed: bool | None, verified: bool | None) -> Outcome:
     if failure is not None:
         return Outcome.FAILED
     if verified:
@@ -333,7 +340,7 @@ def _useful(outcome: Outcome) -> bool | None:
     return outcome in (Outcome.VERIFIED, Outcome.CHANGED, Outcome.UNHELPFUL)
 
 
-def _told(failure: Exception | None) -> str:
+def _told(failure: BaseException | None) -> str:
     return "" if failure is None else f"{type(failure).__name__}: {failure}"[:200]
 
 

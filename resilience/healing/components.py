@@ -116,15 +116,11 @@ class Component:
             self.ready_at = -inf
         return incident
 
-    @property
-    def is_in_use(self) -> bool:
-        """Tell whether somebody relies on it to stay."""
-        return self.pinned or self.recovery is not None or self.turn is not None
-
-    def give_up_turn(self) -> Future[Result] | None:
-        """Wait no longer; return what callers wait for, to be told."""
+    def give_up_turn(self, result: Result) -> None:
+        """Wait no longer, and tell those who wait with it."""
         turn, self.turn = self.turn, None
-        return turn
+        if turn is not None:
+            turn.set_result(result)
 
     def resume(self) -> None:
         """Let it be recovered again, whatever happened before."""
@@ -162,8 +158,9 @@ class Components:
         """Forget the one that was used least lately, if there are too many; a well one first."""
         if len(self._by_name) < MOST:
             return
-        free = [each for each in self._by_name.values() if not each.is_in_use]
+        free = [each for each in self._by_name.values() if not each.pinned and not each.recovery]
         idle = next((each for each in free if each.incident is None), None)
         gone = idle or (free[0] if len(free) >= MOST else None)
         if gone is not None:
+            gone.give_up_turn(Result.DEFERRED)
             del self._by_name[gone.name]

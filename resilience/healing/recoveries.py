@@ -265,7 +265,10 @@ class Recoveries:
         self._chronicle.failed(self._chronicle.of(incident, Result.FAILED, pending.strategy, steps))
 
     def _begin_waiting(self) -> None:
+        most = self._means.settings.max_concurrent_recoveries
         for component in self.open():
+            if self._running >= most:
+                return
             if component.turn is not None:
                 self.begin(component)
 
@@ -340,10 +343,8 @@ class Recoveries:
     def _closed(self, component: Component) -> Incident | None:
         """End an incident, and let those who wait for its turn make their calls again."""
         with self._lock:
-            incident, turn = component.close(), component.give_up_turn()
-        if turn is not None:
-            turn.set_result(Result.SUCCEEDED)
-        return incident
+            component.give_up_turn(Result.SUCCEEDED)
+            return component.close()
 
 
 def apart(act: Callable[[], None]) -> Callable[[], None]:

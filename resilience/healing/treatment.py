@@ -76,6 +76,7 @@ class Treatment:
             self._incident.tried.add(label)
             result = self._made(label, attempt)
             if result.helped:
+                self._follow_up(label)
                 return result
         return Result.FAILED
 
@@ -107,11 +108,19 @@ class Treatment:
             result = attempt()
         except NotWellError:
             result = Result.FAILED
-        except Exception as error:
+        except BaseException as error:  # everything: this thread is its own, and does not end
             log.exception("%s of %r failed", label, self._component.name)
             result, self._said = Result.FAILED, f"failed ({shortened(error)})"
         self.steps.append(f"{label}: {self._said or result.value}")
         return result
+
+    def _follow_up(self, helped: str) -> None:
+        """Run what is to follow a recovery, whatever came of it: it was one already."""
+        name, cause = self._component.name, self._incident.cause
+        for action in self._means.actions_for(name, cause, in_caller=False):
+            label = f"action {action.name!r}"
+            if action.follows and label != helped:
+                self._made(label, partial(self._act, action))
 
     def _act(self, action: Action) -> Result:
         """Run an action; it helped if the component's health check passes after it."""

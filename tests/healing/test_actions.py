@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -200,6 +201,17 @@ def test_an_async_action_runs_from_sync_and_async_code(clock: ManualClock) -> No
     assert action.run().outcome is Outcome.VERIFIED
     assert asyncio.run(action.run_async()).outcome is Outcome.VERIFIED
     assert loops == [True, True]
+
+
+def test_one_that_ends_its_thread_may_run_again(clock: ManualClock) -> None:
+    """`sys.exit` somewhere below passes on, is recorded, and gives the right to run back."""
+    action = FunctionAction("cache", sys.exit, clock=clock, cool_down=0)
+
+    with pytest.raises(SystemExit):
+        action.run()
+
+    assert [each.outcome for each in action.history()] == [Outcome.FAILED]
+    assert action.refusal() is None
 
 
 def test_a_cancelled_action_may_run_again(clock: ManualClock) -> None:

@@ -1,5 +1,6 @@
 """How a component is recovered: detect, claim, act, verify, and what follows."""
 
+import sys
 import threading
 from typing import Any
 
@@ -184,6 +185,21 @@ def test_an_action_that_raises_is_a_step_that_failed(
 
     assert last(healer).result is Result.SUCCEEDED
     assert last(healer).steps[0] == "action 'broken': failed (ZeroDivisionError: division by zero)"
+
+
+def test_an_action_that_ends_its_thread_is_a_step_that_failed(
+    system: System, healer: Healer, database: Database
+) -> None:
+    """`sys.exit` in it ends neither the recovery nor what is told of it."""
+    healer.action("database")(sys.exit)
+    healer.action("database")(database.repair)
+    database.up = False
+
+    fail(healer, system)
+
+    (recovery,) = healer.history()
+    assert (recovery.result, database.repairs) == (Result.SUCCEEDED, 1)
+    assert recovery.steps[0].endswith("failed (SystemExit)")
 
 
 def test_a_check_that_raises_has_not_passed(

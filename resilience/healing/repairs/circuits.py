@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Unpack
 
 from resilience.circuits.breaker import Circuit
+from resilience.circuits.states import CircuitState
 from resilience.healing.actions import Action, ActionOptions
 
 
 class ResetCircuit(Action):
     """Closes a circuit and forgets its counts, without waiting for trial calls.
 
-    Register it after what puts the cause right: alone it only lets calls fail again.
+    It runs when something else has put the component right; by itself it only lets calls fail
+    again. What an operator has ordered stays.
 
     Args:
         component: what it recovers.
@@ -19,13 +21,22 @@ class ResetCircuit(Action):
         options: those of `Action`.
     """
 
+    follows = True
+
     def __init__(self, component: str, circuit: Circuit, **options: Unpack[ActionOptions]) -> None:
         self._circuit = circuit
         super().__init__(component, **options)
 
     def act(self) -> None:
-        """Reset it."""
-        self._circuit.reset()
+        """Reset it, unless its state is an operator's order."""
+        if self._circuit.order() is None:
+            self._circuit.reset("its component was recovered")
+
+    def applies(self, error: BaseException | None) -> bool:
+        """Tell whether there is anything to reset."""
+        circuit = self._circuit
+        is_closed = circuit.state is CircuitState.CLOSED
+        return super().applies(error) and not is_closed and circuit.order() is None
 
     def measure(self) -> str:
         """Return the circuit's state."""

@@ -13,6 +13,7 @@ import pytest
 
 from resilience import CircuitState, ConfigurationError, FileCheckpoint, MemoryCheckpoint, System
 from resilience.healing.actions import Outcome
+from resilience.healing.records import Result
 from resilience.healing.repairs import ClearCache, ResetCircuit, RestoreState
 from resilience.testing import ManualClock
 
@@ -97,6 +98,50 @@ def test_a_circuit_is_reset(system: System, clock: ManualClock) -> None:
 
     assert (record.before, record.after, record.outcome) == ("open", "closed", Outcome.CHANGED)
     assert circuit.snapshot().failures == 0
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_circuit_is_reset_when_its_component_was_recovered(
+    system: System, *, is_first: bool
+) -> None:
+    """Whatever it was registered before or after; callers need not wait for trial calls."""
+    is_up = False
+    circuit = system.circuits.get("payments", failure_threshold=1)
+
+    def connect() -> None:
+        nonlocal is_up
+        is_up = True
+
+    @system.heal("payments", strategy="action")
+    @system.circuit("payments", failure_threshold=1)
+    def charge() -> str:
+        if not is_up:
+            raise ConnectionError
+        return "charged"
+
+    system.health.check("payments", component="payments")(lambda: is_up)
+    if is_first:
+        system.healer.action(ResetCircuit("payments", circuit))
+    system.healer.action("payments")(connect)
+    if not is_first:
+        system.healer.action(ResetCircuit("payments", circuit))
+
+    assert charge() == "charged"
+    assert circuit.state is CircuitState.CLOSED
+    assert [each.result for each in system.healer.history()] == [Result.SUCCEEDED]
+
+
+def test_an_operators_order_is_not_reset(system: System, clock: ManualClock) -> None:
+    """A circuit that somebody has opened by hand stays open; and one that is closed needs none."""
+    circuit = system.circuits.get("payments")
+    action = ResetCircuit("payments", circuit, clock=clock)
+    assert not action.applies(None)
+
+    circuit.force_open("maintenance", "ann", for_=600)
+
+    assert not action.applies(ConnectionError())
+    assert action.run().outcome is Outcome.UNCHANGED
+    assert circuit.state is CircuitState.FORCED_OPEN
 
 
 # -- states ---------------------------------------------------------------------------------------
