@@ -17,7 +17,7 @@ from resilience.healing.settings import HealerSettings
 from resilience.health.settings import HealthSettings
 from resilience.limits.settings import LimitsSettings
 from resilience.parts import Parts
-from resilience.settings import BY_NAME, Settings
+from resilience.settings import BY_NAME, Settings, WebSettings
 from resilience.storage.settings import JournalSettings
 
 S = TypeVar("S", bound=Section)
@@ -59,6 +59,12 @@ def warn_of_unknown(parts: Parts, *, only_near: bool) -> None:
             getattr(parts, name).warn_of_unknown(only_near=only_near)
     if is_made(parts, "health"):
         parts.health.warn_of_unknown(only_near=only_near)
+
+
+def laid_over(under: Settings | None, over: Settings) -> WebSettings:
+    """Return the web settings of `over`, over those of `under`."""
+    by_source = {"over": over} if under is None else {"under": under, "over": over}
+    return _merged(by_source, WebSettings)
 
 
 def _by_name(parts: Parts, by_source: BySource) -> Iterator[Commit]:

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from resilience.healing.actions import ActionOptions
     from resilience.healing.surroundings import Surroundings
     from resilience.limits.load import Load
-    from resilience.settings import Settings
+    from resilience.settings import Settings, WebSettings
     from resilience.telemetry.traffic import Traffic
 
 C = TypeVar("C")
+
+_OWN = "settings"  # where settings come from that are the system's, and not some app's
 
 
 class System(Decorators):
@@ -184,9 +186,7 @@ class System(Decorators):
             self._settings = Settings()
         return self._settings
 
-    def configure(
-        self, settings: Settings | Mapping[str, Any], *, source: str = "settings"
-    ) -> None:
+    def configure(self, settings: Settings | Mapping[str, Any], *, source: str = _OWN) -> None:
         """Put settings in force: all of them, or on an error none.
 
         What keeps its settings keeps its state and counts, too.
@@ -208,6 +208,15 @@ class System(Decorators):
             commit()
         self._by_source, self._settings = by_source, made
         warn_of_unknown(self, only_near=True)
+
+    def web_of(self, app: Settings) -> WebSettings:
+        """Return an app's web settings, over those that the system was given for all apps.
+
+        These are what `System(settings)` and `configure` were told without a `source`.
+        """
+        from resilience.configuration import laid_over
+
+        return laid_over(self._by_source.get(_OWN), app)
 
     def warn_of_unknown(self) -> None:
         """Warn of settings by name for what does not exist, now that all of the app is there."""

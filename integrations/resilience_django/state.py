@@ -83,7 +83,7 @@ def _state_of(given: Mapping[str, Any]) -> State:
     is_open = "authorize" in given
     if is_open or apps.is_installed("django.contrib.admin"):
         system.recent  # noqa: B018 - from now on it is kept
-    return State(system, found.web, authorize, is_open)
+    return State(system, system.web_of(found), authorize, is_open)
 
 
 def _plain(authorize: Authorize) -> Authorize:

@@ -75,8 +75,8 @@ class Resilience:
         settings = _settings(app)
         self._system.configure(settings, source=f"flask config of {app.name}")
         authorize = None if self._authorize is None else app.ensure_sync(self._authorize)
-        state = State(self._system, settings.web, authorize)
-        if settings.web.endpoints:
+        state = State(self._system, self._system.web_of(settings), authorize)
+        if state.web.endpoints:
             blueprint = _blueprint()
             if authorize is not None:
                 admin.add_to(blueprint)

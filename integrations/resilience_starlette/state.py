@@ -83,7 +83,8 @@ def state_of(system: System, authorize: Authorize | None, given: Given, name: st
         authorize = checked(authorize)
     settings = _settings(given, name)
     system.configure(settings, source=f"settings of {name}")
-    return State(system, settings.web, None if authorize is None else _awaitable(authorize))
+    web = system.web_of(settings)
+    return State(system, web, None if authorize is None else _awaitable(authorize))
 
 
 def _awaitable(authorize: Authorize) -> Callable[[Request], Awaitable[Any]]:

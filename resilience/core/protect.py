@@ -23,7 +23,7 @@ def protect(target: str, *decorators: Callable[[Any], Any]) -> Callable[[], None
     Raises:
         ConfigurationError: there is no such thing to guard, or no decorator is given.
     """
-    module, separator, path = target.partition(":")
+    module, separator, path = str(target).partition(":")
     if not (module and separator and path) or not decorators:
         raise ConfigurationError(
             f"protect({target!r}): give 'module:function' or 'module:Class.method', and decorators"

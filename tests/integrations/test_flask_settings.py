@@ -32,6 +32,18 @@ def test_config_is_over_decorators_and_under_the_environment(
     assert "window = 15.0  (environment)" in explained
 
 
+def test_web_settings_of_the_system_lie_under_the_apps(app: Flask, shop: Shop) -> None:
+    """What the app says nothing of is as the system was made or configured."""
+    shop.system.configure({"web": {"endpoints": False, "deadline": 3, "shedding": False}})
+    app.config["RESILIENCE_WEB"] = {"deadline": 2, "shedding": True}
+
+    Resilience(app, system=shop.system)
+
+    assert ask_of(app)("/health").status == 404
+    web = app.extensions["resilience"].web
+    assert (web.deadline, web.shedding) == (2.0, True)
+
+
 def test_web_settings_come_from_the_environment_too(
     app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,17 @@ def test_settings_may_be_a_file(
     assert ask_of(app)("/health").status == 200
 
 
+def test_web_settings_of_the_system_lie_under_the_apps(shop: Shop) -> None:
+    """What the app says nothing of is as the system was made or configured."""
+    shop.system.configure({"web": {"endpoints": False}})
+    silent, other = shop_app(shop), shop_app(shop)
+
+    Resilience(silent, system=shop.system)
+    Resilience(other, system=shop.system, settings={"web": {"endpoints": True}})
+
+    assert (ask_of(silent)("/health").status, ask_of(other)("/health").status) == (404, 200)
+
+
 def test_settings_that_are_made_are_taken_as_they_are(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
