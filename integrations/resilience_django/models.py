@@ -1,8 +1,18 @@
 """What Django knows of us: the journal's tables, and the live view, which has none."""
 
+from typing import Any
+
 from django.db import models
 
 from resilience_django.tables import MODELS
+
+
+class NoTable(models.Manager):
+    """Finds nothing, without asking the database: what goes through all models comes to it, too."""
+
+    def get_queryset(self) -> Any:
+        """Return no rows."""
+        return super().get_queryset().none()
 
 
 class Dashboard(models.Model):
@@ -13,10 +23,13 @@ class Dashboard(models.Model):
 
     name = models.CharField(max_length=200, primary_key=True)
 
+    objects = NoTable()
+
     class Meta:
         """Not a table: permissions and names."""
 
         managed = False
+        base_manager_name = "objects"
         default_permissions = ("view",)
         permissions = (("operate_dashboard", "Can operate circuits, features and the level"),)
         verbose_name = "live view"

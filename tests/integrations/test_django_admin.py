@@ -128,6 +128,18 @@ def test_permissions_are_made_by_the_migration() -> None:
     call_command("makemigrations", "resilience", check=True, dry_run=True, stdout=StringIO())
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_live_view_has_no_table_to_dump(whole: bool) -> None:
+    """What goes through all models of a project finds nothing of it, and does not fail."""
+    out = StringIO()
+
+    call_command("dumpdata", "auth", "resilience", use_base_manager=whole, stdout=out)
+
+    dumped = {each["model"] for each in json.loads(out.getvalue())}
+    assert "auth.user" in dumped
+    assert "resilience.dashboard" not in dumped
+
+
 # -- forged requests ------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                     ("operate_dashboard", "Can operate circuits, features and the level"),
                 ),
                 "managed": False,
+                "base_manager_name": "objects",
                 "default_permissions": ("view",),
             },
         ),
