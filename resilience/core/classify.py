@@ -42,8 +42,10 @@ def is_interruption(error: BaseException) -> bool:
 def says_nothing(error: BaseException) -> bool:
     """Tell whether a failed call says nothing about the thing called.
 
-    It was not made, was stopped from outside, or had too little time.
+    It was not made, was stopped from outside, or had too little time; of a group, all in it.
     """
+    if isinstance(error, BaseExceptionGroup):  # how a `TaskGroup` tells of its tasks' errors
+        return all(says_nothing(each) for each in error.exceptions)
     if isinstance(error, Rejected) or is_interruption(error):
         return True
     return isinstance(error, DeadlineExceededError) and not error.at_fault

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from types import CoroutineType
 from typing import Any, Protocol
+from weakref import finalize
 
 from resilience.core.coroutines import awaited
 from resilience.core.items import relayed
@@ -71,7 +72,7 @@ def guard_sync(gate: Gate, call: Call) -> Call:
             next(permit)
             return result
         if type(result) is coroutine:
-            return finish(gate, permit, started, result)
+            return finishing(gate, permit, started, result)
         gate.succeeded(permit, started, ended, result)
         return result
 
@@ -100,7 +101,20 @@ def guard_async(gate: Gate, call: Call) -> Call:
     return guarded
 
 
-async def finish(
+def finishing(
+    gate: Gate, permit: Permit, started: float, result: Coroutine[Any, Any, Any]
+) -> Coroutine[Any, Any, Any]:
+    """Return what a plain function returned, as it runs inside the permit it was called with.
+
+    A permit that others wait for comes back also if it is never awaited: nothing in it runs then.
+    """
+    pending = _finish(gate, permit, started, result)
+    if permit is not gate.tick:
+        finalize(pending, gate.failed, permit, started, GeneratorExit()).atexit = False
+    return pending
+
+
+async def _finish(
     gate: Gate, permit: Permit, started: float, result: Coroutine[Any, Any, Any]
 ) -> Any:
     """Await what a plain function returned, inside the permit it was called with."""

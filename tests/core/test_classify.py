@@ -114,6 +114,8 @@ class StopEverything(BaseException):
         ({"ignore": lambda error: error.args == (5,)}, OSError(5), (0, 0)),
         ({}, Rejected("inner"), (0, 0)),
         ({"on": CircuitOpenError}, CircuitOpenError("inner", 1.0), (0, 0)),
+        ({}, ExceptionGroup("tasks", [Rejected("inner"), Rejected("other")]), (0, 0)),
+        ({}, ExceptionGroup("tasks", [Rejected("inner"), OSError()]), (1, 1)),
         ({}, DeadlineExceededError(), (1, 1)),
         ({"on": KeyError}, DeadlineExceededError(), (1, 1)),
         ({"ignore": TimeoutError}, DeadlineExceededError(), (0, 0)),

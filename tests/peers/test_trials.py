@@ -218,3 +218,22 @@ def test_a_trial_async_generator_that_is_left_early_gives_its_place_back(
     asyncio.run(main())
     assert circuit.call(int) == 0
     assert circuit.state == "closed"
+
+
+def test_a_trial_that_is_never_awaited_gives_its_place_back(circuit: Circuit) -> None:
+    """A plain function made the coroutine, and its task was cancelled before it began."""
+
+    async def ask() -> int:
+        return 1
+
+    async def main() -> None:
+        task = asyncio.create_task(circuit.call(ask))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        asyncio.run(main())
+
+    assert asyncio.run(circuit.call(ask)) == 1
+    assert circuit.state == "closed"
