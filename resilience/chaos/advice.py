@@ -44,10 +44,14 @@ class Showing(NamedTuple):
         """Whether calls that were hit failed."""
         return isinstance(self.fault, Error | Outage)
 
-    @property
-    def share(self) -> float:
-        """The share 0-1 of calls that were hit."""
-        return self.injection.hit / self.injection.seen if self.injection.seen else 0.0
+    def counts(self, circuit: str) -> tuple[int, int]:
+        """Return how many calls in a circuit it met, and hit."""
+        there = [
+            counts
+            for place, counts in list(self.injection.places.items())
+            if place in self.aim.places_of(circuit)
+        ]
+        return sum(each[0] for each in there), sum(each[1] for each in there)
 
 
 def observations(showing: Showing) -> tuple[str, ...]:
@@ -128,7 +132,7 @@ def _on_circuits(showing: Showing) -> Iterator[str]:
             f"put @circuit on it, so that callers stop waiting for what is down"
         )
     for name in names:
-        if not any(
+        if showing.counts(name)[1] and not any(
             each == name or each.startswith(f"{name}[")
             for each in showing.evidence.names("circuit_opened")
         ):
@@ -139,10 +143,9 @@ def _never_opened(showing: Showing, name: str) -> str:
     told = {key: value for key, (value, _) in showing.around.circuits().origins(name).items()}
     threshold = told["failure_threshold"]
     least = told.get("min_calls") or threshold
-    calls, hit = showing.injection.seen, showing.injection.hit
-    failed = (
-        f"`{name}` never opened: {100 * showing.share:.0f} % failed for {showing.elapsed:.3g} s"
-    )
+    calls, hit = showing.counts(name)
+    share = hit / calls
+    failed = f"`{name}` never opened: {100 * share:.0f} % failed for {showing.elapsed:.3g} s"
     window = told.get("window") or showing.elapsed
     in_window = calls * min(1.0, window / max(showing.elapsed, 1e-9))
     if in_window < least:
@@ -150,10 +153,10 @@ def _never_opened(showing: Showing, name: str) -> str:
     if hit * min(1.0, window / max(showing.elapsed, 1e-9)) < threshold:
         lower = max(1, int(hit * min(1.0, window / max(showing.elapsed, 1e-9)) / 2))
         return f"{failed} below failure_threshold {threshold}; try {lower}"
-    if showing.share < told["failure_rate"]:
+    if share < told["failure_rate"]:
         return (
             f"{failed} below failure_rate {told['failure_rate']:g}; "
-            f"try {max(0.01, showing.share * 0.8):.2g} if that is too much to bear"
+            f"try {max(0.01, share * 0.8):.2g} if that is too much to bear"
         )
     return (
         f"{failed} past its limits: see whether an operator's order, `on` or `ignore` keeps "

@@ -40,7 +40,7 @@ class Injection:
         route: of the requests whose calls are hit; "": any, and calls outside of requests, too.
         seen: calls of the target that matched while it was in force.
         hit: those that the fault hit.
-        met: what it hit of many targets at once, by `id`: guards, circuits.
+        places: `{id of a guard or circuit: [seen, hit]}`, the same there, where there are several.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Injection:
         self._lock = Lock()
         self.seen = 0
         self.hit = 0
-        self.met: set[int] = set()
+        self.places: dict[int, list[int]] = {}
 
     def apart(self) -> Injection:
         """Return the same for calls that are not the target's own: with counts of its own."""
@@ -73,16 +73,19 @@ class Injection:
         """What it injects."""
         return self._experiment.fault
 
-    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
-        """Return what happens to a call; None: nothing."""
+    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any], place: int = 0) -> Blow | None:
+        """Return what happens to a call at a place; None: nothing."""
         if not self._lease.holds() or not self._matches(args, kwargs):
             return None
         experiment = self._experiment
         with self._lock:
             self.seen += 1
+            there = self.places.setdefault(place, [0, 0])
+            there[0] += 1
             if experiment.share < 1.0 and self._random.random() >= experiment.share:
                 return None
             self.hit += 1
+            there[1] += 1
             return experiment.fault.blow(self._random, experiment.name)
 
     def hold_up(self, seconds: float) -> None:
@@ -136,19 +139,20 @@ class Later:
     def __init__(self, whole: Injection, since: float, clock: Clock) -> None:
         self._whole, self._since, self._clock = whole, since, clock
         self.hold_up, self.hold_up_async = whole.hold_up, whole.hold_up_async
-        self.met = whole.met
 
-    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
-        """Return what happens to a call; None: nothing."""
-        return None if self._clock.monotonic() < self._since else self._whole.strike(args, kwargs)
+    def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any], place: int = 0) -> Blow | None:
+        """Return what happens to a call at a place; None: nothing."""
+        if self._clock.monotonic() < self._since:
+            return None
+        return self._whole.strike(args, kwargs, place)
 
     def apart(self) -> Later:
         """Return the same for calls that are not the target's own."""
         return Later(self._whole.apart(), self._since, self._clock)
 
 
-class Noted:
-    """An injection at one of many places, which notes that it hit something there.
+class Placed:
+    """An injection at one of several places.
 
     Args:
         whole: the injection, which counts.
@@ -156,23 +160,15 @@ class Noted:
     """
 
     def __init__(self, whole: Injection | Later, place: object) -> None:
-        self._whole, self._place = whole, place
+        self._whole, self._place = whole, id(place)
         self.hold_up, self.hold_up_async = whole.hold_up, whole.hold_up_async
-        self.met = whole.met
 
     def strike(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blow | None:
         """Return what happens to a call; None: nothing."""
-        blow = self._whole.strike(args, kwargs)
-        if blow is not None:
-            self.met.add(id(self._place))
-        return blow
-
-    def apart(self) -> Injection | Later:
-        """Return the same for calls that are not the target's own."""
-        return self._whole.apart()
+        return self._whole.strike(args, kwargs, self._place)
 
 
-Striking = Injection | Later | Noted
+Striking = Injection | Later | Placed
 
 
 def struck(injection: Striking, call: Call, kind: Kind) -> Call:

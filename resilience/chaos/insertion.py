@@ -10,7 +10,7 @@ from typing import Any
 from resilience.chaos import skew
 from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import ClockSkew, Corrupt, Exhaustion
-from resilience.chaos.injection import Injection, Later, Noted, Striking, struck
+from resilience.chaos.injection import Injection, Later, Placed, Striking, struck
 from resilience.chaos.openings import openings
 from resilience.chaos.surroundings import Surroundings
 from resilience.chaos.targets import CALLS, COMPONENT, Aim
@@ -90,13 +90,13 @@ class Insertion:
                 continue  # it may well be about none of the route's calls
             if not cells:
                 raise ChaosRefusedError(f"{guard.name} cannot be reached, or is hit already")
-            made = struck(Noted(injection, guard), guard.call, guard.kind)
+            made = struck(Placed(injection, guard), guard.call, guard.kind)
             for cell in cells:
                 self._put(cell, made)
         for view in aim.views:
             self._exchange(view, injection)
         for circuit in aim.circuits:
-            circuit.inside = partial(self._inside, Noted(injection, circuit))
+            circuit.inside = partial(self._inside, Placed(injection, circuit))
             self._undo.append(partial(setattr, circuit, "inside", None))
         if aim.kind == COMPONENT and self._hits_anything:
             apart = injection.apart()

@@ -141,7 +141,7 @@ class Run:
         self._insertion.take_out()
         evidence.stop()
         showing = Showing(
-            self.experiment, self.aim.narrowed(self.injection.met), self.injection, evidence,
+            self.experiment, self.aim.narrowed(self.injection.places), self.injection, evidence,
             elapsed, self._around,
         )  # fmt: skip
         after = self._look() if look else None

@@ -72,19 +72,24 @@ class Aim:
         names = (*(each.name for each in self.circuits), *of_guards)
         return list(dict.fromkeys(name for name in names if name))
 
-    def narrowed(self, met: Collection[int]) -> Aim:
-        """Return what was hit of it, where it is all that might have been.
+    def narrowed(self, places: Collection[int]) -> Aim:
+        """Return what was met of it, where it is all that might have been.
 
         Args:
-            met: the guards and circuits that were, by `id`.
+            places: the guards and circuits that were, by `id`.
         """
         if self.kind != CALLS:
             return self
         return replace(
             self,
-            runs=tuple(each for each in self.runs if id(each[1]) in met),
-            circuits=tuple(each for each in self.circuits if id(each) in met),
+            runs=tuple(each for each in self.runs if id(each[1]) in places),
+            circuits=tuple(each for each in self.circuits if id(each) in places),
         )
+
+    def places_of(self, circuit: str) -> set[int]:
+        """Return the guards that a circuit is in, and the circuit itself, by `id`."""
+        guards = {id(each) for each in self.guards if _ASPECTS["circuit"](each) == circuit}
+        return guards | {id(each) for each in self.circuits if each.name == circuit}
 
     def concerns(self, circuit: str) -> bool:
         """Tell whether a circuit is one of them, or made by key from one."""
@@ -121,15 +126,14 @@ def aim_at(target: Any, runtime: object, around: Surroundings) -> Aim:
         return _aim_at_calls(name, runs, around)
     if (kind == ROUTE and name) or target.startswith("/"):
         return _aim_at_route(name if kind == ROUTE else target, runs, around)
-    if kind in _ASPECTS and name:
-        found = _found(kind, name, runs, around)
-    else:
-        tried = (_found(each, target, runs, around) for each in _ASPECTS)
-        found = next((aim for aim in tried if aim is not None), None)
+    kinds, wanted = ([kind], name) if kind in _ASPECTS and name else ([*_ASPECTS], target)
+    tried = (_found(each, wanted, runs, around) for each in kinds)
+    found = next((aim for aim in tried if aim is not None), None)
     if found is None:
-        known = {aspect(guard) or "" for _, guard in runs for aspect in _ASPECTS.values()}
-        known |= {each.name for each in around.circuits()}
-        raise ConfigurationError(f"unknown target {target!r}{did_you_mean(target, known)}")
+        known = [_ASPECTS[each](guard) or "" for _, guard in runs for each in kinds]
+        known += [each.name for each in around.circuits()] if "circuit" in kinds else []
+        near = did_you_mean(wanted, {*known} - {""})
+        raise ConfigurationError(f"unknown target {target!r}{near}")
     return found
 
 
