@@ -69,7 +69,8 @@ class DashboardAdmin(admin.ModelAdmin):
         # `admin_view` only asks whether somebody is staff.
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = asked_of(request, api.HOME + rest, frame=self._frame(request))
+        home = request.path_info.removesuffix(rest).rstrip("/")
+        asked = asked_of(request, api.HOME + rest, self._frame(request), home)
         answer = api.answer(current().system, asked, request.user)
         if asked.path == api.ACTIONS and answer.status == 200:
             _write_down(request, json.loads(answer.body))

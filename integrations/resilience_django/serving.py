@@ -11,13 +11,16 @@ from resilience.web.admin.page import ALONE, Frame
 from resilience.web.answers import Answer
 
 
-def asked_of(request: HttpRequest, path: str, frame: Frame = ALONE) -> api.Request:
+def asked_of(
+    request: HttpRequest, path: str, frame: Frame = ALONE, home: str = api.ROOT
+) -> api.Request:
     """Return a request to the dashboard.
 
     Args:
         request: Django's.
         path: the path as the dashboard knows it, whatever it is below.
         frame: what is added to the page.
+        home: where the dashboard really is.
     """
     sent: Any = request.headers
     return api.Request(
@@ -27,6 +30,7 @@ def asked_of(request: HttpRequest, path: str, frame: Frame = ALONE) -> api.Reque
         headers={name: sent[name] for name in api.HEADERS if name in sent},
         body=request.read(api.LARGEST + 1),
         root=request.META.get("SCRIPT_NAME", ""),
+        home=home,
         frame=frame,
     )
 

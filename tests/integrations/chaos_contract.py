@@ -66,6 +66,6 @@ class ChaosContract:
         """Who watches an experiment, and ends it, is never hit by it."""
         reply = begin(site, f"route:{route}", {"kind": "outage"})
 
-        assert reply.status == 400
+        assert reply.status == 404
         assert "unknown target" in reply.json["detail"]
         assert route != "/chekout" or "did you mean '/checkout'" in reply.json["detail"]

@@ -333,3 +333,11 @@ def test_programs_operate_by_the_projects_own_authorize(system: System) -> None:
     assert forced["actor"] == "ops"
     assert (page.status_code, "csrf" in page.content.decode()) == (200, False)
     assert (moved.status_code, moved.headers["Location"]) == (308, "/resilience/")
+
+
+@pytest.mark.parametrize("root", ["", "/shop"])
+def test_programs_are_told_where_the_api_is(root: str) -> None:
+    """Below the admin, whatever that is below itself."""
+    described = client_of("viewer").get(f"{LIVE_VIEW}api/openapi.json", SCRIPT_NAME=root)
+
+    assert described.json()["servers"] == [{"url": root + LIVE_VIEW.rstrip("/")}]

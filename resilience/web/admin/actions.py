@@ -96,8 +96,19 @@ def _checked(order: Order, action: Action) -> dict[str, Any]:
 def _reason(given: Any) -> str:
     if given is None or given == "":
         raise ConfigurationError("reason is missing: say why, in 1 to 200 characters")
-    said = _name(REASON, given)
-    return "".join(each if each.isprintable() else "?" for each in said)
+    said: str = _printable(_name(REASON, given))
+    return said
+
+
+def _printable(given: Any) -> Any:
+    """Return what was sent, with "?" for what would not be seen."""
+    if isinstance(given, str):
+        return "".join(each if each.isprintable() else "?" for each in given)
+    if isinstance(given, list):
+        return [_printable(each) for each in given]
+    if isinstance(given, dict):
+        return {_printable(name): _printable(value) for name, value in given.items()}
+    return given
 
 
 def _name(field: str, value: Any) -> str:
@@ -177,7 +188,11 @@ def _heal(system: System, given: Order, _: str, __: str) -> None:
 def _plan(system: System, given: Order, _: str, actor: str) -> None:
     if not system.chaos.settings.enabled:
         raise ChaosRefusedError("chaos is not enabled: set chaos.enabled to true")
-    system.chaos.plan(Experiment.of(given[EXPERIMENT]), actor)
+    experiment = Experiment.of(_printable(given[EXPERIMENT]))
+    try:
+        system.chaos.plan(experiment, actor)
+    except ConfigurationError as error:
+        raise UnknownTargetError(str(error)) from None
 
 
 def _run(system: System, given: Order, _: str, actor: str) -> None:

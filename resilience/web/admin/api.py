@@ -71,6 +71,7 @@ class Request:
         headers: names in lower case; those in `HEADERS` are read.
         body: the whole body, or its first `LARGEST` + 1 bytes.
         root: the path that the app itself is below; "" for none.
+        home: the path below it at which the dashboard is, without a slash at the end.
         live: how the page is kept fresh: `STREAMED`, or `POLLED` where a stream would hold one
             of few threads.
         frame: what the framework adds to the page, and whether `actor` may order anything.
@@ -82,6 +83,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     root: str = ""
+    home: str = ROOT
     live: str = POLLED
     frame: Frame = ALONE
 
@@ -159,7 +161,7 @@ def _server_timeout(request: Request) -> float | None:
 _TOLD: Mapping[str, Callable[[System, Request], dict[str, Any]]] = {
     STATE: lambda system, _: board(system),
     CHECKUP: _checkup,
-    OPENAPI: lambda _, request: document(request.root),
+    OPENAPI: lambda _, request: document(request.root + request.home),
 }
 """What programs read, `{path: what makes it}`."""
 

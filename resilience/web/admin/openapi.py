@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.chaos.settings import FAULTS
 from resilience.web.admin.actions import ACTIONS, EXPERIMENT, FOR, LEVEL, LONGEST_FOR, NAME, PERCENT
+from resilience.web.admin.described import EXPERIMENT_SCHEMA
 
-_FAULT = {
-    "type": "object",
-    "properties": {"kind": {"enum": list(FAULTS)}},
-    "required": ["kind"],
-}
-_TARGET = {"type": "string", "minLength": 1, "maxLength": 200}
 _FIELDS: dict[str, dict[str, Any]] = {
     NAME: {"type": "string", "minLength": 1, "maxLength": 200},
     FOR: {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST_FOR},
     LEVEL: {"enum": ["normal", "reduced", "minimal", "emergency"]},
     PERCENT: {"type": "number", "minimum": 0, "maximum": 100},
-    EXPERIMENT: {
-        "type": "object",
-        "description": "As a file describes it: docs/chaos.md.",
-        "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 200},
-            "fault": {"oneOf": [{"enum": list(FAULTS)}, _FAULT]},
-            "target": {"oneOf": [_TARGET, {"type": "array", "items": _TARGET, "minItems": 1}]},
-            "duration": {"type": "number", "exclusiveMinimum": 0},
-            "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-            "steady_state": {"type": "array", "items": {"type": "string"}},
-            "match": {"type": "object"},
-            "seed": {"type": "integer", "minimum": 0},
-        },
-        "required": ["name", "fault", "target"],
-        "additionalProperties": False,
-    },
+    EXPERIMENT: EXPERIMENT_SCHEMA,
 }
 _PROBLEM = {
     "application/problem+json": {
@@ -47,12 +26,12 @@ _PROBLEM = {
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
 
 
-def document(root: str) -> dict[str, Any]:
-    """Return the description of the API of an app that is below `root`."""
+def document(home: str) -> dict[str, Any]:
+    """Return the description of the API of a dashboard that is at the path `home`."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "resilience", "version": "1"},
-        "servers": [{"url": f"{root}/resilience"}],
+        "servers": [{"url": home}],
         "paths": {
             "/api/state": {"get": _read("state", "Everything at one moment.")},
             "/api/checkup": {

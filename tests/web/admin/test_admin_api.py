@@ -441,3 +441,17 @@ def test_without_a_fleet_nothing_is_shown_of_it(shop: System) -> None:
     """Nor said of orders."""
     assert said(ask(shop, api.STATE))["fleet"] is None
     assert "confirmed" not in said(act(shop, action="circuit.reset", name="payments"))
+
+
+def test_what_an_experiment_is_about_has_to_be_there(system: System) -> None:
+    """An unknown target is as an unknown circuit; what cannot be an experiment is a bad request."""
+    system.configure({"chaos": {"enabled": True}}, source="test")
+    good = {"name": "x\u2028y", "fault": "outage", "target": "payments"}
+    unknown = act(system, action="chaos.plan", experiment=good)
+    system.circuits.get("payments")
+    planned = act(system, action="chaos.plan", experiment=good)
+    wrong = act(system, action="chaos.plan", experiment={**good, "match": {}})
+
+    assert (unknown.status, planned.status, wrong.status) == (404, 200, 400)
+    assert "unknown target 'payments'" in said(unknown)["detail"]
+    assert [each.experiment.name for each in system.chaos.plans()] == ["x?y"]

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.web.admin.dashboards import DASHBOARDS, shop_system
+from tests.web.admin.dashboards import DASHBOARDS, with_history
 
 COMMAND = Path(sys.executable).parent / "schemathesis"
 
 
 @pytest.mark.skipif(shutil.which(COMMAND) is None, reason="schemathesis is not installed")
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("framework", list(DASHBOARDS))
+@pytest.mark.parametrize("framework", ["flask", "starlette", "django"])
 def test_schemathesis_finds_nothing(framework: str, tmp_path: Path) -> None:
     """Valid and invalid requests of every operation, from the description that is served."""
-    dashboard: Any = DASHBOARDS[framework](shop_system())
+    dashboard: Any = DASHBOARDS[framework](with_history(tmp_path))
     with dashboard as address:
         ran = subprocess.run(
             [
