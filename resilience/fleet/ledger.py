@@ -38,6 +38,7 @@ class Ledger:
         orders: `{key: [number, text, until]}`; "" is one that was taken back.
         leases: `{name: {token: [worker, until]}}`.
         token: the last one that was given.
+        floor: tokens are greater; for a store whose clock begins anew with each boot.
     """
 
     era: str = field(default_factory=_new_era)
@@ -49,6 +50,7 @@ class Ledger:
     orders: dict[str, list[Any]] = field(default_factory=dict)
     leases: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     token: int = 0
+    floor: int = 0
 
     def exchange(self, letter: Letter, now: float) -> Reply:
         """Take in a letter at `now`, seconds of the store's clock; return the reply."""
@@ -140,7 +142,7 @@ class Ledger:
         elif self.token < token and not claim.over and len(held) < claim.places:
             self.token, mine = token, True  # of an earlier store, and nobody has another since
         elif not token and not claim.over and len(held) < claim.places:
-            token = self.token = max(self.token + 1, int(now * 1000))
+            token = self.token = max(self.token + 1, int(now * 1000), self.floor)
             mine = True
         if mine and not claim.over:
             held[str(token)] = [worker, now + claim.lasts]

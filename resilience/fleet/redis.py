@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.errors import ConfigurationError, StoreUnavailableError
 from resilience.fleet.base import FOR_EVER, KEPT, SILENCE, Letter, Reply
 from resilience.fleet.clients import Address
+from resilience.fleet.listening import Listener
 from resilience.fleet.verdicts import GRANT
 from resilience.fleet.wire import read, written
 
@@ -106,15 +106,15 @@ class RedisBackend:
     def close(self) -> None:
         """Let go of all connections."""
         if self._listener is not None:
-            self._listener.wanted = False
+            self._listener.stop()
             self._listener = None
         with suppress(Exception):
             if self._client is not None:
                 self._client.close()
 
 
-class _Listener:
-    """A thread that waits for hints, as nothing else can wait for them; without it they are missed.
+class _Listener(Listener):
+    """Waits for hints.
 
     Args:
         connected: returns a connection of its own.
@@ -130,31 +130,20 @@ class _Listener:
         concerns: Callable[[str], bool],
         hint: Callable[[], None],
     ) -> None:
+        super().__init__()
         self._connected, self._channel = connected, channel
         self._concerns, self._hint = concerns, hint
-        self.wanted = True
-        self._pause = threading.Event()
 
-    def start(self) -> None:
-        """Listen from now on; where no thread is to be had, the usual exchanges have to do."""
-        with suppress(RuntimeError):
-            threading.Thread(target=self._work, name="resilience-fleet", daemon=True).start()
-
-    def _work(self) -> None:
-        while self.wanted:
-            with suppress(Exception):  # the exchange finds out, and says, what is wrong
-                self._hear_all()
-            self._pause.wait(LISTENED if self.wanted else 0)
-
-    def _hear_all(self) -> None:
+    def _listen(self) -> float:
         client: Any = self._connected()  # redis-py leaves this method without types
         with closing(client), client.pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(self._channel)
             self._hint()  # something may have changed before
-            while self.wanted:
+            while self.is_wanted:
                 message: dict[str, Any] | None = pubsub.get_message(timeout=LISTENED)
                 if message is not None and self._concerns(message["data"].decode()):
                     self._hint()
+        return 0.0
 
 
 def _check(url: str) -> None:

@@ -83,13 +83,15 @@ class TestPostgreSQL(FleetContract):
 
 def _let_pass_in_sql(backend: SQLBackend, seconds: float) -> None:
     """Make all circuits that a table keeps older."""
-    table = backend._table
-    with backend._engine.begin() as connection:
-        found = connection.execute(table.select().where(table.c.section == "test:records"))
-        for row in found.mappings().all():
-            value = json.dumps(_older(json.loads(row["value"]), seconds))
-            same = (table.c.section == row["section"]) & (table.c.name == row["name"])
-            connection.execute(table.update().where(same).values(value=value))
+    with backend._database.alone() as session:
+        query = "SELECT name, value FROM resilience_fleet WHERE section = 'test:records'"
+        for name, value in session.ask(query, {}):
+            older = json.dumps(_older(json.loads(value), seconds))
+            session.do(
+                "UPDATE resilience_fleet SET value = :value "
+                "WHERE section = 'test:records' AND name = :name",
+                [{"name": name, "value": older}],
+            )
 
 
 def _let_pass(server: RedisServer, seconds: float) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy.exc
 
 from resilience import ConfigurationError, StoreUnavailableError, System
 from resilience.fleet.base import Letter
+from resilience.fleet.databases import PostgreSQL, SQLiteFile
 from resilience.fleet.sql import SQLBackend
 from resilience.fleet.verdicts import Report
 from resilience.neighbours import Neighbours
@@ -40,6 +42,12 @@ def on_postgres(postgres_server: PostgresServer) -> Iterator[SQLBackend]:
         backend.close()
 
 
+def served(backend: SQLBackend) -> PostgreSQL:
+    """Return the server that a backend is on."""
+    assert isinstance(backend._database, PostgreSQL)
+    return backend._database
+
+
 def many(count: int) -> tuple[Report, ...]:
     """Return as many reports, each of another circuit with failures."""
     return tuple(Report(f"it[{n}]", RULES, calls=5, failures=5) for n in range(count))
@@ -48,8 +56,9 @@ def many(count: int) -> tuple[Report, ...]:
 def test_a_full_disk_is_no_store_and_keeps_what_it_had(backend: SQLBackend) -> None:
     """A letter that does not fit changes nothing; when there is room again, it does."""
     backend.exchange(Letter("a", reports=many(1)))
-    with backend._engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count=1")  # as many as there are already
+    assert isinstance(backend._database, SQLiteFile)
+    with backend._database._writer.use() as connection:
+        connection.execute("PRAGMA max_page_count=1")  # as many as there are already
 
     with pytest.raises(StoreUnavailableError, match="full"):
         backend.exchange(Letter("a", reports=many(2000)))
@@ -89,27 +98,25 @@ def test_who_holds_the_lock_of_a_postgresql_keeps_others_only_for_the_timeout(
     on_postgres: SQLBackend, postgres_server: PostgresServer
 ) -> None:
     """A worker that was stopped in its transaction, say; once it is cut off, all goes on."""
-    url = on_postgres._url.render_as_string(hide_password=False)
-    with on_postgres._engine.connect() as connection:
-        on_postgres._lock(connection)
-        another = SQLBackend(url, "test", 0.25)
+    server = served(on_postgres)
+    url = server._url.render_as_string(hide_password=False)
+    another = SQLBackend(url, "test", 0.25)
+    with pytest.raises(sqlalchemy.exc.OperationalError), server.alone():
         began = time.monotonic()
         with pytest.raises(StoreUnavailableError, match="timeout"):
             another.exchange(Letter("b"))
         assert time.monotonic() - began < 5.0
 
-        postgres_server.cut_connections(on_postgres._url.database)
+        postgres_server.cut_connections(server._url.database)
         assert another.exchange(Letter("b")).workers == 2
-        another.close()
-        connection.invalidate()
+    another.close()
 
 
 def test_a_postgresql_that_hangs_is_gone_and_comes_back(
     on_postgres: SQLBackend, postgres_server: PostgresServer
 ) -> None:
     """Nothing answers, and no connection is refused either."""
-    with on_postgres._engine.connect() as connection:
-        serves_us = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    [(serves_us,)] = served(on_postgres).look("SELECT pg_backend_pid()", {})
     postgres_server.freeze()
     os.kill(serves_us, signal.SIGSTOP)  # it is in a process group of its own
     try:
