@@ -24,7 +24,7 @@ MADE = f"""CREATE TABLE IF NOT EXISTS {TABLE} (
     section VARCHAR(220) NOT NULL, name VARCHAR(700) NOT NULL,
     number DOUBLE PRECISION NOT NULL, value TEXT NOT NULL, PRIMARY KEY (section, name))"""
 
-AGAIN, AGAIN_MOST = 0.0002, 0.002  # seconds between two tries to be the one that writes
+AGAIN, AGAIN_MOST = 0.0002, 0.001  # seconds between two tries to be the one that writes
 LOCK = 7357  # of all advisory locks of a PostgreSQL, the one that is ours
 GIVEN_UP = 8  # timeouts after which a server has not answered a whole letter
 
@@ -53,9 +53,11 @@ class Database(Protocol):
     Args:
         errors: what it raises when it does not answer.
         boot: a name for what its clock began with; "": it never begins anew.
+        rest: seconds between two looks for changes while it is quiet; a look costs it something.
     """
 
     boot: str
+    rest: float
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
@@ -119,6 +121,7 @@ class SQLiteFile:
         timeout: seconds, > 0, to wait for the others.
     """
 
+    rest = 0.1
     errors: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
     def __init__(self, url: sa.URL, path: Path, timeout: float) -> None:
@@ -295,7 +298,7 @@ class PostgreSQL:
         ConfigurationError: its driver is missing.
     """
 
-    boot = ""
+    boot, rest = "", 0.25
 
     def __init__(self, url: sa.URL, prefix: str, timeout: float) -> None:
         self._url, self._timeout = url, timeout

@@ -24,7 +24,7 @@ META, RECORDS, MOVED = "meta", "records", "moved"
 WHOLE = ("workers", "crew", "orders", "leases")
 """Parts of the ledger that are small, and read as a whole."""
 
-SOONEST, LATEST = 0.02, 0.25  # seconds between two looks for changes: busy, and quiet
+SOONEST = 0.02  # seconds between two looks for changes while there are some
 AT_ONCE = 500  # names in one statement
 SWEPT = 600.0  # seconds between two clearances of circuits that nobody reports any more
 
@@ -175,7 +175,7 @@ class SQLBackend:
 
     def listen(self, hint: Callable[[], None]) -> None:
         """Hint when another worker has changed something; looked for, as nothing tells it."""
-        self._listener = _Listener(self, hint)
+        self._listener = _Listener(self, hint, self._database.rest)
         self._listener.start()
 
     def is_there(self) -> bool:
@@ -215,15 +215,16 @@ class SQLBackend:
 
 
 class _Listener(Listener):
-    """Looks for changes: often while there are some, four times a second else."""
+    """Looks for changes: often while there are some, and else every `rest` seconds."""
 
-    def __init__(self, backend: SQLBackend, hint: Callable[[], None]) -> None:
+    def __init__(self, backend: SQLBackend, hint: Callable[[], None], rest: float) -> None:
         super().__init__()
         self._backend, self._hint = backend, hint
+        self._longest = rest
         self._rest = SOONEST
 
     def _listen(self) -> float:
-        self._rest = min(LATEST, self._rest * 1.5)
+        self._rest = min(self._longest, self._rest * 1.5)
         if self._backend.change() > self._backend.seen:
             self._rest = SOONEST
             self._hint()

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy.exc
 
 from resilience import ConfigurationError, StoreUnavailableError, System
-from resilience.fleet.base import Letter
+from resilience.fleet.base import Claim, Letter
 from resilience.fleet.databases import PostgreSQL, SQLiteFile
 from resilience.fleet.sql import SQLBackend
 from resilience.fleet.verdicts import Report
@@ -84,6 +84,34 @@ def test_a_file_that_holds_something_else_is_no_store(backend: SQLBackend, tmp_p
     assert backend.exchange(Letter("a")).workers == 1
 
 
+def test_tokens_grow_over_a_reboot_and_a_lost_file(backend: SQLBackend, tmp_path: Path) -> None:
+    """The clock of a file begins anew with the machine, and the wall clock may be behind."""
+    began = int(time.time() * 1000)
+    [first] = backend.exchange(Letter("a", claims=(Claim("it"),))).leases
+    for each in tmp_path.iterdir():
+        each.unlink()
+    [second] = backend.exchange(Letter("b", claims=(Claim("it"),))).leases
+    ahead = Claim("other", second + 10**9)  # which a worker holds, and the file had forgotten
+    backend.exchange(Letter("b", claims=(ahead,)))
+    backend._database.boot = "another"
+    heard = backend.exchange(Letter("c", claims=(Claim("it"), Claim("other"))))
+
+    assert began < first < second < ahead.token < heard.leases[0] < heard.leases[1]
+    assert heard.workers == 1
+
+
+def test_a_prefix_as_long_as_it_may_be_is_apart_from_others(tmp_path: Path) -> None:
+    """All its sections have places of their own."""
+    url = f"sqlite:///{tmp_path}/fleet.db"
+    backends = [SQLBackend(url, "p" * 199 + last, 0.25) for last in "ab"]
+    for each in backends:
+        each.exchange(Letter("a", reports=many(1)))
+
+    assert [each.exchange(Letter("b", roll=True)).workers for each in backends] == [2, 2]
+    for each in backends:
+        each.close()
+
+
 def test_rows_that_nobody_can_read_are_no_store(backend: SQLBackend, tmp_path: Path) -> None:
     """It is said, and nothing else fails."""
     backend.exchange(Letter("a"))
@@ -101,15 +129,18 @@ def test_who_holds_the_lock_of_a_postgresql_keeps_others_only_for_the_timeout(
     server = served(on_postgres)
     url = server._url.render_as_string(hide_password=False)
     another = SQLBackend(url, "test", 0.25)
-    with pytest.raises(sqlalchemy.exc.OperationalError), server.alone():
-        began = time.monotonic()
-        with pytest.raises(StoreUnavailableError, match="timeout"):
-            another.exchange(Letter("b"))
-        assert time.monotonic() - began < 5.0
+    holder = ExitStack()
+    holder.enter_context(server.alone())
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailableError, match="timeout"):
+        another.exchange(Letter("b"))
+    assert time.monotonic() - began < 5.0
 
-        postgres_server.cut_connections(server._url.database)
-        assert another.exchange(Letter("b")).workers == 2
+    postgres_server.cut_connections(server._url.database)
+    assert another.exchange(Letter("b")).workers == 2
     another.close()
+    with pytest.raises(sqlalchemy.exc.OperationalError):
+        holder.close()
 
 
 def test_a_postgresql_that_hangs_is_gone_and_comes_back(
@@ -143,6 +174,7 @@ def _answers(backend: SQLBackend) -> bool:
     [
         ("mysql://ada:secret@localhost/shop", "mysql keeps no fleet"),
         ("sqlite://", "give a file"),
+        ("sqlite:///fleet.db?cache=private", "no options"),
         ("sqlite:////no/such/folder/fleet.db", "there is no folder"),
     ],
 )
