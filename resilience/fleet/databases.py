@@ -68,6 +68,10 @@ class Database(Protocol):
         """Give a transaction that no other worker is in; with an error nothing is changed."""
         ...
 
+    def has_table(self) -> bool:
+        """Tell whether the table is there, without making anything."""
+        ...
+
     def floor(self) -> int:
         """Return what a new token is at least, where the clock says less after another boot."""
         ...
@@ -155,6 +159,11 @@ class SQLiteFile:
                     raise
             time.sleep(wait)
             wait = min(AGAIN_MOST, wait * 1.5)
+
+    def has_table(self) -> bool:
+        """Tell whether there is a file, and the table in it."""
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :table"
+        return self._path.exists() and bool(self.look(query, {"table": TABLE}))
 
     def floor(self) -> int:
         """Return milliseconds of the wall clock: tokens grow over boots, lost and older files."""
@@ -329,6 +338,11 @@ class PostgreSQL:
             self.close()
             raise
 
+    def has_table(self) -> bool:
+        """Tell whether the table is there for us."""
+        [(found,)] = self.look("SELECT to_regclass(:table)", {"table": TABLE})
+        return found is not None
+
     def floor(self) -> int:
         """Return 0: the server's clock never begins anew."""
         return 0
@@ -340,11 +354,9 @@ class PostgreSQL:
 
     def _open(self) -> None:
         """Make the table where there is none: who may not make tables may have been given one."""
-        if self._is_open:
-            return
-        with self._engine.begin() as connection:
-            session = _ServerSession(connection)
-            if session.ask("SELECT to_regclass(:table)", {"table": TABLE})[0][0] is None:
+        if not (self._is_open or self.has_table()):
+            with self._engine.begin() as connection:
+                session = _ServerSession(connection)
                 session.ask("SELECT pg_advisory_xact_lock(:a, 0)", {"a": LOCK})
                 session.do(MADE, [{}])
         self._is_open = True

@@ -79,12 +79,15 @@ class SQLBackend:
             with self._database.alone() as session:
                 reply = self._settled(session, letter)
         except self._database.errors as error:
-            said = str(error).splitlines()[0]
-            raise StoreUnavailableError(f"{self.address} does not answer: {said}") from error
+            raise self._gone(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailableError(f"{self.address} holds nonsense: {error!r}") from error
         self.seen = reply.seen
         return reply
+
+    def _gone(self, error: Exception) -> StoreUnavailableError:
+        said = str(error).splitlines()[0]
+        return StoreUnavailableError(f"{self.address} does not answer: {said}")
 
     def _settled(self, session: Session, letter: Letter) -> Reply:
         now = session.now()
@@ -184,16 +187,10 @@ class SQLBackend:
         Raises:
             StoreUnavailableError: the database does not answer.
         """
-        import sqlalchemy as sa
-        from sqlalchemy.exc import SQLAlchemyError
-
-        if self._path is not None and not self._path.exists():
-            return False
         try:
-            return bool(sa.inspect(self._engine).has_table(TABLE))
-        except SQLAlchemyError as error:
-            said = str(error).splitlines()[0]
-            raise StoreUnavailableError(f"{self.address} does not answer: {said}") from error
+            return self._database.has_table()
+        except self._database.errors as error:
+            raise self._gone(error) from error
 
     def change(self) -> int:
         """Return the number of the last change, without a place in the queue."""
