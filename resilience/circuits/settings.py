@@ -6,7 +6,16 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from resilience.core.checks import duration, factor, function, number, seconds, share, whole
+from resilience.core.checks import (
+    duration,
+    factor,
+    function,
+    judging,
+    number,
+    seconds,
+    share,
+    whole,
+)
 from resilience.core.classify import Matcher, as_matcher
 from resilience.core.options import Check, Options
 from resilience.errors import ConfigurationError
@@ -73,7 +82,7 @@ class CircuitSettings(Options):
         "ramp": duration,
         "on": as_matcher,
         "ignore": as_matcher,
-        "on_result": function,
+        "on_result": judging,
         "key": function,
         "max_keys": whole,
     }

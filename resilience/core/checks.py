@@ -6,9 +6,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from inspect import signature
 from math import inf
 from typing import Any
 
+from resilience.core.kinds import Kind, kind_of
 from resilience.errors import ConfigurationError
 
 
@@ -115,6 +117,25 @@ def function(setting: str, value: Any) -> Callable[..., Any]:
     if callable(value):
         return value  # type: ignore[no-any-return]
     raise ConfigurationError(f"{setting}={value!r}: give a function")
+
+
+def judging(setting: str, value: Any) -> Callable[[Any], Any]:
+    """Return `value` if it is a plain function that one argument is given to.
+
+    The coroutine of an async one would be true, whatever it has to say.
+    """
+    call = function(setting, value)
+    if kind_of(call) is not Kind.SYNC:
+        raise ConfigurationError(
+            f"{setting}={value!r}: give a plain function, which {kind_of(call).one} is not"
+        )
+    try:
+        signature(call).bind(None)
+    except TypeError:
+        raise ConfigurationError(f"{setting}={value!r}: give a function of one argument") from None
+    except ValueError:  # a built-in function that does not say what it takes
+        pass
+    return call
 
 
 def one_of(*allowed: str) -> Callable[[str, Any], str]:

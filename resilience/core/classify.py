@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
+from resilience.core.checks import judging
 from resilience.errors import ConfigurationError, DeadlineExceededError, Rejected
 
 log = logging.getLogger("resilience")
@@ -92,7 +93,7 @@ def as_matcher(setting: str, value: object) -> Matcher:
         if issubclass(types, BaseException):
             return types
     elif callable(types):
-        return cast(Matcher, types)
+        return cast(Matcher, judging(setting, types))
     raise ConfigurationError(
         f"{setting}={value!r}: give an exception type, a tuple of them, "
         "or a function of the exception that returns a bool"

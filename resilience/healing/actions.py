@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 from resilience.clock import Clock, SystemClock
 from resilience.core.checks import flag, function, text
 from resilience.core.classify import Matcher, as_matcher, matches
+from resilience.core.execution import settled
 from resilience.healing.restraint import Restraint, Restraints
 
 log = logging.getLogger("resilience")
@@ -97,7 +98,8 @@ class Action:
         component: what it recovers; 1 to 200 printable characters.
         name: what records call it; default: the class's name.
         on: its trigger: the failures it may help against, as exception types or a predicate.
-        verify: called after `act`; False says that it did not help, None that nobody knows.
+        verify: called after `act`, and may be async; False says that it did not help, None that
+            nobody knows.
             Default: the healer asks the component's health check.
         in_caller: True to run in the thread and context of the call that failed, which waits for
             it, where what is broken belongs to the thread. It has to be quick, and not async.
@@ -198,34 +200,30 @@ class Action:
             verify: the check after it, where the action has none of its own.
             settle: awaits what an async action returns; default: on a loop of its own.
         """
-        run = self._begin()
+        run, check, settles = self._begin(), self.verify or verify, settle or settled
         if run.acts:
             try:
-                answer = self.act()
-                if isawaitable(answer):
-                    (settle or _settled)(answer)
-            except Exception as error:
-                run.failure = error
+                run.failure = _done(self.act, settles)
+                run.after = self._measured()
+                run.verified = None if run.failure else _verified(check, settles)
             except BaseException as error:  # whatever it did, it is over
                 run.failure = error
-                self._end(run, None)
+                self._end(run)
                 raise
-        return self._end(run, verify)
+        return self._end(run)
 
     async def run_async(self, *, verify: Verify | None = None) -> ActionRecord:
         """Do what `run` does, on the running loop; measuring and verifying must not block it."""
-        run = self._begin()
+        run, check = self._begin(), self.verify or verify
         if run.acts:
             try:
-                answer = self.act()
-                if isawaitable(answer):
-                    await answer
-            except Exception as error:
-                run.failure = error
+                run.failure = await _done_async(self.act)
+                run.after = self._measured()
+                run.verified = None if run.failure else await _verified_async(check)
             except BaseException:  # cancelled: whatever it did, it is over
-                self._end(run, None)
+                self._end(run)
                 raise
-        return self._end(run, verify)
+        return self._end(run)
 
     def _begin(self) -> _Run:
         """Take the right to run, and measure; nothing is done yet."""
@@ -242,15 +240,13 @@ class Action:
             run.before = self._measured()
         return run
 
-    def _end(self, run: _Run, verify: Verify | None) -> ActionRecord:
-        """Measure and verify after a run, give the right back, and write the record."""
+    def _end(self, run: _Run) -> ActionRecord:
+        """Judge a run, give the right back, and write the record."""
         outcome = Outcome.DRY if run.refusal is None else Outcome.REFUSED
-        after, switched_off = None, False
+        switched_off = False
         if run.acts:
-            after = self._measured()
-            changed = self._changed(run.before, after)
-            verified = None if run.failure else _verified(self.verify or verify)
-            outcome = _outcome(run.failure, changed, verified)
+            changed = self._changed(run.before, run.after)
+            outcome = _outcome(run.failure, changed, run.verified)
         now = self._clock().monotonic()
         if run.acts:
             with self._lock:
@@ -263,7 +259,7 @@ class Action:
             elapsed=now - run.since,
             outcome=outcome,
             before=run.before,
-            after=after,
+            after=run.after,
             detail=run.refusal or _told(run.failure),
             switched_off=switched_off,
         )
@@ -308,14 +304,49 @@ class _Run:
     at: float
     since: float
     before: Any = None
+    after: Any = None
     failure: BaseException | None = None
+    verified: bool | None = None
 
 
-def _verified(verify: Verify | None) -> bool | None:
+def _done(act: Callable[[], Any], settle: Callable[[Any], Any]) -> Exception | None:
+    """Do it; return what it raised."""
+    try:
+        settle(act())
+    except Exception as error:
+        return error
+    return None
+
+
+async def _done_async(act: Callable[[], Any]) -> Exception | None:
+    """Do it on the running loop; return what it raised."""
+    try:
+        answer = act()
+        if isawaitable(answer):
+            await answer
+    except Exception as error:
+        return error
+    return None
+
+
+def _verified(verify: Verify | None, settle: Callable[[Any], Any]) -> bool | None:
+    if verify is None:
+        return None
+    try:
+        passed = settle(verify())
+    except Exception:
+        log.debug("verification failed", exc_info=True)
+        return False
+    return None if passed is None else bool(passed)
+
+
+async def _verified_async(verify: Verify | None) -> bool | None:
     if verify is None:
         return None
     try:
         passed = verify()
+        if isawaitable(passed):
+            passed = await passed
     except Exception:
         log.debug("verification failed", exc_info=True)
         return False
@@ -351,16 +382,6 @@ def _log(record: ActionRecord, rules: Restraints) -> None:
     if record.switched_off:
         log.warning("action %r on %r is off for %g s: it changed nothing twice in a row",
                     record.action, record.component, rules.off_for)  # fmt: skip
-
-
-def _settled(answer: Any) -> None:
-    """Await what an async action returned, on a loop of its own."""
-    import asyncio
-
-    async def awaited() -> Any:
-        return await answer
-
-    asyncio.run(awaited())
 
 
 _CLOCK = SystemClock()

@@ -7,6 +7,8 @@ from typing import Any, Unpack
 
 from resilience.core.checks import function
 from resilience.core.guard import name_of
+from resilience.core.kinds import Kind, kind_of
+from resilience.errors import ConfigurationError
 from resilience.healing.actions import Action, ActionOptions
 
 LONGEST_NAME = 200
@@ -31,7 +33,7 @@ class FunctionAction(Action):
         **options: Unpack[ActionOptions],
     ) -> None:
         self._act = function("action", act)
-        self._measure = None if measure is None else function("action: measure", measure)
+        self._measure = None if measure is None else _plain("action: measure", measure)
         if options.get("name") is None:
             options["name"] = name_of(act)[:LONGEST_NAME]
         super().__init__(component, **options)
@@ -43,3 +45,11 @@ class FunctionAction(Action):
     def measure(self) -> Any:
         """Return what the function given for it returns."""
         return None if self._measure is None else self._measure()
+
+
+def _plain(setting: str, measure: Any) -> Callable[[], Any]:
+    if kind_of(function(setting, measure)) is Kind.SYNC:
+        return measure  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"{setting}={measure!r}: give a plain function; two coroutines always differ"
+    )

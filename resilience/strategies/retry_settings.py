@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from resilience.core.backoff import DECORRELATED, NAMES, Backoff, Shape
 from resilience.core.categories import TRANSIENT
-from resilience.core.checks import duration, factor, function, number, seconds, share, whole
+from resilience.core.checks import duration, factor, judging, number, seconds, share, whole
 from resilience.core.classify import Matcher, as_matcher
 from resilience.core.names import did_you_mean
 from resilience.core.options import Check, Options
@@ -23,7 +23,7 @@ def _shape(setting: str, value: Any) -> Shape:
             return value
         raise ConfigurationError(f"{setting}={value!r}{did_you_mean(value, NAMES)}")
     if callable(value):
-        return value  # type: ignore[no-any-return]
+        return judging(setting, value)
     if isinstance(value, Iterable) and not hasattr(value, "__next__"):
         return tuple(_waits(setting, value)) if isinstance(value, list | tuple) else value
     raise ConfigurationError(
@@ -85,7 +85,7 @@ class RetrySettings(Options):
         "attempts": whole,
         "on": as_matcher,
         "ignore": as_matcher,
-        "on_result": function,
+        "on_result": judging,
         "timeout": seconds,
         "backoff": _shape,
         "initial_delay": duration,

@@ -1,6 +1,7 @@
 """What an exception means: a failure of the thing called, or something else."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from werkzeug.wrappers import Response
 
-from resilience import Circuit, CircuitOpenError, DeadlineExceededError, Rejected, System
-from resilience.core.classify import is_client_error, is_interruption, says_nothing
+from resilience import (
+    Circuit,
+    CircuitOpenError,
+    ConfigurationError,
+    DeadlineExceededError,
+    Rejected,
+    System,
+)
+from resilience.core.classify import as_matcher, is_client_error, is_interruption, says_nothing
 from resilience.core.trigger import Trigger
 
 
@@ -164,3 +172,34 @@ def test_what_says_nothing_is_no_failure_for_anybody(error: BaseException, nothi
     """Neither for circuits nor for what recovers components."""
     assert says_nothing(error) is nothing
     assert Trigger(BaseException).fires(error) is not nothing
+
+
+async def _awaited(_: BaseException) -> bool:
+    return False
+
+
+def _items(_: BaseException) -> Iterator[bool]:
+    yield False
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (_awaited, "give a plain function, which an async function is not"),
+        (_items, "give a plain function, which a generator function is not"),
+        (lambda: True, "give a function of one argument"),
+        (lambda error, *, more: True, "give a function of one argument"),
+    ],
+)
+def test_a_predicate_that_could_not_answer_is_refused(value: Any, words: str) -> None:
+    """A coroutine is true whatever it would say, and a wrong signature says nothing at all."""
+    with pytest.raises(ConfigurationError, match=words):
+        as_matcher("on", value)
+
+
+@pytest.mark.parametrize(
+    "value", [callable, getattr, lambda *errors: True, lambda error, more=1: True]
+)
+def test_a_predicate_takes_the_error(value: Any) -> None:
+    """By whatever name; built-in functions that do not say what they take are trusted."""
+    assert as_matcher("on", value) is value

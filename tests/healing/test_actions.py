@@ -203,6 +203,26 @@ def test_an_async_action_runs_from_sync_and_async_code(clock: ManualClock) -> No
     assert loops == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("passes", "outcome"),
+    [(True, Outcome.VERIFIED), (False, Outcome.UNHELPFUL), (None, Outcome.CHANGED)],
+)
+def test_an_async_check_is_awaited(
+    clock: ManualClock, passes: bool | None, outcome: Outcome
+) -> None:
+    """From sync and async code; its coroutine is no "yes"."""
+
+    async def verify() -> bool | None:
+        await asyncio.sleep(0)
+        return passes
+
+    pool = Pool(1, clock=clock, cool_down=0, verify=verify)
+    assert pool.run().outcome is outcome
+    pool.leaked = 1
+
+    assert asyncio.run(pool.run_async()).outcome is outcome
+
+
 def test_one_that_ends_its_thread_may_run_again(clock: ManualClock) -> None:
     """`sys.exit` somewhere below passes on, is recorded, and gives the right to run back."""
     action = FunctionAction("cache", sys.exit, clock=clock, cool_down=0)
@@ -296,6 +316,16 @@ def test_an_action_needs_its_component(system: System, wrong: Any) -> None:
     """Bare use, and anything but a name, is refused with what to write."""
     with pytest.raises(ConfigurationError, match="give a component's name"):
         system.healer.action(wrong)
+
+
+def test_an_async_measurement_is_refused(system: System) -> None:
+    """Two coroutines always differ: each run would seem to change something."""
+
+    async def measure() -> int:
+        return 0
+
+    with pytest.raises(ConfigurationError, match=r"measure=.*give a plain function"):
+        system.healer.action("cache", measure=measure)
 
 
 def test_what_is_no_function_is_refused(system: System) -> None:
