@@ -31,16 +31,6 @@ TARGETS = {"flask": 1.05, "django": 1.05, "starlette": 1.25, "fastapi": 1.25}
 """The view with ours around it is to take no more than so many times the time of the bare one."""
 
 _AROUND, _FRAMEWORK = "HELLO_WITH_RESILIENCE", "HELLO_FRAMEWORK"
-_OURS = "resilience_django.middleware.ResilienceMiddleware"
-_STARTPROJECT = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
 _LISTENING = re.compile(r"(?:Listening at:|running on) http://127\.0\.0\.1:(\d+)")
 _GUNICORN = ["gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "--keep-alive", "60"]
 _GUNICORN += ["--worker-class", "gthread", "--workers", "1", "--threads", "2"]
@@ -70,32 +60,6 @@ def flask_app(with_ours: bool) -> Any:
     return app
 
 
-def django_app(with_ours: bool) -> Any:
-    """Return a Django project with one view."""
-    from django.conf import settings
-    from django.core.wsgi import get_wsgi_application
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import path
-
-    def hello(request: HttpRequest) -> HttpResponse:
-        return HttpResponse("hello")
-
-    settings.configure(
-        ALLOWED_HOSTS=["127.0.0.1"],
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            *(["resilience_django"] if with_ours else []),
-        ],
-        LOGGING_CONFIG=None,
-        MIDDLEWARE=[*([_OURS] if with_ours else []), *_STARTPROJECT],
-        ROOT_URLCONF=type("Urls", (), {"urlpatterns": [path("", hello)]}),
-        SECRET_KEY="hello",
-        USE_TZ=True,
-    )
-    return get_wsgi_application()
-
-
 def starlette_app(with_ours: bool) -> Any:
     """Return a Starlette app with one view."""
     return _wrapped(views.starlette_app(), with_ours)
@@ -116,7 +80,7 @@ def _wrapped(app: Any, with_ours: bool) -> Any:
 
 FRAMEWORKS: dict[str, Callable[[bool], Any]] = {
     "flask": flask_app,
-    "django": django_app,
+    "django": views.django_app,
     "starlette": starlette_app,
     "fastapi": fastapi_app,
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -22,7 +22,7 @@ from typing import Any
 from resilience import OverloadedError, System
 from resilience.settings import WebSettings
 from resilience.web.criticality import critical
-from resilience.web.passage import Passage
+from resilience.web.passage import Passage, Site
 
 FEATURE = "recommendations"
 TARGET = 0.3
@@ -137,6 +137,12 @@ def order() -> None:
     """Stand for a critical view."""
 
 
+class _Passage(Passage):
+    @property
+    def all_headers(self) -> Mapping[str, str]:
+        return self.source  # type: ignore[no-any-return]
+
+
 class Worker:
     """A process that serves one request after another."""
 
@@ -146,7 +152,8 @@ class Worker:
         self._chance = random.Random(1000 + number)
         self.system = System(clock=self.clock, random=self._chance)
         control = server.control
-        self._web = WebSettings(shedding=control.sheds, longest_wait=TARGET / 2)
+        web = WebSettings(shedding=control.sheds, longest_wait=TARGET / 2)
+        self._site = Site(self.system, web)
         self._optional = self.system.feature(FEATURE, otherwise=False)(self._recommend)
         if control.dims:
             self.dimming = self.system.dim(FEATURE, TARGET)
@@ -158,8 +165,8 @@ class Worker:
     def take(self, arrived: float, matters: bool) -> None:
         """Take up a request that has arrived a while ago."""
         self.busy = True
-        start = {"x-request-start": f"t={self.clock.time() - self.clock.monotonic() + arrived:.6f}"}
-        passage = Passage(self.system, self._web, start, "/", "GET")
+        stamp = f"t={self.clock.time() - self.clock.monotonic() + arrived:.6f}"
+        passage = _Passage(self._site, {"x-request-start": stamp})
         try:
             passage.admit(order if matters else page)
         except OverloadedError:

@@ -126,6 +126,7 @@ TARGETS = (
     Target("request, Starlette with ours / bare", 1.25, "x", ratio("starlette", WITH, "Starlette")),
     Target("request, FastAPI with ours / bare", 1.25, "x", ratio("fastapi", WITH, "FastAPI")),
     Target("request, Flask with ours / bare", 1.05, "x", ratio("flask", WITH, "Flask")),
+    Target("request, Django with ours / bare", 1.05, "x", ratio("django", WITH, "Django")),
     Target("idle circuit with its function", 3072, "B", measured(IDLE)),
     Target("the same after 20 calls", 3072, "B", measured(USED)),
     Target("import over wrapt and blinker", 25, "ms", measured(IMPORT)),

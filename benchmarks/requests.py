@@ -18,7 +18,7 @@ from resilience import System
 
 WITH = "with resilience"
 LAYER = "with a layer that does nothing"
-FRAMEWORKS = ("starlette", "fastapi", "flask")
+FRAMEWORKS = ("starlette", "fastapi", "flask", "django")
 """What these tables need besides the package."""
 
 _HEADERS = {
@@ -31,6 +31,19 @@ _HEADERS = {
     "Cookie": "session=5f2a7c11",
 }
 _ASGI_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+
+
+STARTPROJECT = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+"""The middleware that `startproject` gives a Django project."""
+OURS_FOR_DJANGO = "resilience_django.middleware.ResilienceMiddleware"
 
 
 class Layer:
@@ -83,6 +96,37 @@ def flask_app() -> Any:
     return app
 
 
+def django_app(with_ours: bool) -> Any:
+    """Return a Django project with one view; any number of them, whatever the process's is."""
+    import django
+    from django.conf import settings
+    from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+    from django.http import HttpRequest, HttpResponse
+    from django.test.utils import override_settings
+    from django.urls import path
+
+    def hello(request: HttpRequest) -> HttpResponse:
+        return HttpResponse("hello")
+
+    class Request(WSGIRequest):  # type: ignore[misc]
+        urlconf = type("Urls", (), {"urlpatterns": [path("", hello)]})
+
+    if not settings.configured:
+        settings.configure(
+            ALLOWED_HOSTS=["127.0.0.1"],
+            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+            LOGGING_CONFIG=None,
+            ROOT_URLCONF=Request.urlconf,
+            SECRET_KEY="hello",
+            USE_TZ=True,
+        )
+        django.setup()
+    with override_settings(MIDDLEWARE=[*([OURS_FOR_DJANGO] if with_ours else []), *STARTPROJECT]):
+        handler = WSGIHandler()
+    handler.request_class = Request
+    return handler
+
+
 def starlette(_peers: Sequence[Peer]) -> Group:
     """Compare a Starlette app bare and with ours."""
     layered = starlette_app()
@@ -108,11 +152,13 @@ def flask(_peers: Sequence[Peer]) -> Group:
     guarded = flask_app()
     Resilience(guarded, system=System())
     subjects = [("Flask", flask_app()), (WITH, guarded)]
-    return Group(
-        "A request, Flask",
-        "Flask",
-        tuple(Subject(name, loops.plain(partial(ask_wsgi, app))) for name, app in subjects),
-    )
+    return _wsgi("A request, Flask", subjects)
+
+
+def django(_peers: Sequence[Peer]) -> Group:
+    """Compare a Django project bare and with ours."""
+    subjects = [("Django", django_app(False)), (WITH, django_app(True))]
+    return _wsgi("A request, Django", subjects)
 
 
 def _with_ours(app: Any) -> Any:
@@ -124,6 +170,11 @@ def _with_ours(app: Any) -> Any:
 
 def _asgi(title: str, subjects: Sequence[tuple[str, Any]]) -> Group:
     timed = [Subject(name, loops.awaited(partial(ask_asgi, app))) for name, app in subjects]
+    return Group(title, subjects[0][0], tuple(timed))
+
+
+def _wsgi(title: str, subjects: Sequence[tuple[str, Any]]) -> Group:
+    timed = [Subject(name, loops.plain(partial(ask_wsgi, app))) for name, app in subjects]
     return Group(title, subjects[0][0], tuple(timed))
 
 
@@ -192,4 +243,5 @@ REQUEST_GROUPS: dict[str, Callable[[Sequence[Peer]], Group]] = {
     "starlette": starlette,
     "fastapi": fastapi,
     "flask": flask,
+    "django": django,
 }

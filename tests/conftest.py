@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from resilience import Event, System
 from resilience.testing import ManualClock, record_events
@@ -20,6 +21,10 @@ from tests.servers.fixtures import (  # noqa: F401 - pytest finds fixtures by th
 # A shell leaves its background jobs deaf to Ctrl-C, and so what they start; some tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more of what else the machine does than of what is tested.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

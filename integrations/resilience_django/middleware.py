@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from functools import partial
-from math import inf
-from time import monotonic
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -18,19 +15,45 @@ from django.urls import Resolver404, resolve
 
 from resilience import ConfigurationError, OverloadedError
 from resilience.web import endpoints
-from resilience.web.passage import READ, Passage
+from resilience.web.passage import Passage, Site
 from resilience.web.problems import ANSWERED, answer_to
-from resilience.web.wsgi import all_headers
+from resilience.web.wsgi import WsgiPassage
 from resilience_django.serving import response_of
 from resilience_django.state import SETTING, State, current
 
 PATH = "resilience_django.middleware.ResilienceMiddleware"
 
-_READ = {f"HTTP_{name.upper().replace('-', '_')}": name for name in READ}
-_NO_HEADERS: dict[str, str] = {}
 _CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE")
 
 GetResponse = Callable[[HttpRequest], Any]
+
+
+class DjangoPassage(WsgiPassage):
+    """The passage of a request to a Django project, by WSGI or ASGI."""
+
+    source: HttpRequest
+
+    @property
+    def environ(self) -> dict[str, Any]:
+        """What Django makes of the request, with the keys of WSGI."""
+        meta: dict[str, Any] = self.source.META
+        return meta
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The request's path below the project's root."""
+        path: str = self.source.path_info
+        return path
+
+    @property
+    def method(self) -> str:  # type: ignore[override]
+        """The request's method, in upper case."""
+        return self.source.method or "GET"
+
+    def find_route(self) -> str:
+        """Return the template of the route as Django knows it by now; "" for none."""
+        match = self.source.resolver_match
+        return "" if match is None else f"/{match.route}"
 
 
 class ResilienceMiddleware:
@@ -56,7 +79,7 @@ class ResilienceMiddleware:
         if self._is_async:
             markcoroutinefunction(self)
         self._state = _state()
-        self._ensure_at = -inf
+        self._site = Site(self._state.system, self._state.web)
         self._state.system.warn_of_unknown()
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -95,36 +118,15 @@ class ResilienceMiddleware:
 
     def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:
         """Return the request's passage, and the answer where its view need not be asked."""
-        state, meta = self._state, request.META
-        if (now := monotonic()) >= self._ensure_at:
-            # Once a second is enough to see to it that the engine runs in this process.
-            self._ensure_at = now + 1.0
-            state.system.ensure()
-        passage = Passage(
-            state.system,
-            state.web,
-            _NO_HEADERS if meta.keys().isdisjoint(_READ) else _headers(meta),
-            request.path_info,
-            request.method or "GET",
-            meta,
-            _socket_of,
-        )
-        passage.find_route = partial(_route, request)
-        if state.system.runtime.watchers:
-            passage.find_headers = partial(all_headers, meta)
-        answer = _probe(state, request) if request.path_info in endpoints.PROBES else None
-        if answer is None and passage.pressed():
+        passage = DjangoPassage(self._site, request)
+        answer = None
+        if request.path_info in endpoints.PROBES:
+            answer = _probe(self._state, request)
+            if answer is not None:
+                passage.leave_out()
+        elif not passage.at_ease:
             answer = _refusal(passage, request)
         return answer, passage
-
-
-def _socket_of(meta: dict[str, Any]) -> Any:
-    return meta.get("gunicorn.socket")
-
-
-def _headers(meta: dict[str, Any]) -> dict[str, str]:
-    """Return those of the request's headers that a passage reads, names in lower case."""
-    return {name: meta[key] for key, name in _READ.items() if key in meta}
 
 
 def _state() -> State:
@@ -170,16 +172,10 @@ def _view_of(request: HttpRequest) -> Any:
         return None
 
 
-def _route(request: HttpRequest) -> str:
-    """Return the template of the route that serves a request; "" for none."""
-    match = request.resolver_match
-    return "" if match is None else f"/{match.route}"
-
-
 def _left(passage: Passage, response: Any) -> HttpResponseBase:
     """Return the response on its way out; the passage ends with its body."""
-    value = passage.begin_answer(response.status_code)
-    if value:
+    passage.status = response.status_code
+    if passage.marks and (value := passage.degraded_header()):
         response.headers["X-Degraded"] = value
     parts = getattr(response, "streaming_content", None)
     if parts is None or getattr(response, "file_to_stream", None) is not None:

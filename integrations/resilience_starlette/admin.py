@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
+from resilience.web import endpoints
 from resilience.web.actors import awaited_actor_of
 from resilience.web.admin import api
 from resilience.web.admin.stream import HEADERS, boards, stream
@@ -38,6 +39,7 @@ class Admin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or stream events for as long as somebody listens."""
+        endpoints.leave_out()  # a stream of events is under way for hours
         asked = Request(scope, receive)
         actor = await awaited_actor_of(self._state.authorize, asked)
         read = await _read(scope, asked, actor)

@@ -12,13 +12,13 @@ from starlette.routing import BaseRoute
 
 from resilience import ConfigurationError, System
 from resilience import system as default_system
-from resilience.web.asgi import Answers, App, Refusal
+from resilience.web.asgi import App, Refusal
 from resilience.web.lifespan import lifespan
 from resilience.web.openapi import add_responses
 from resilience.web.views import warn_of_bypassed
-from resilience_starlette.handlers import refusing, register
-from resilience_starlette.middleware import Edge, ResilienceMiddleware
-from resilience_starlette.routing import path_of, serves, view_of, views
+from resilience_starlette.handlers import register
+from resilience_starlette.middleware import ResilienceMiddleware, edge_of
+from resilience_starlette.routing import path_of, serves, views
 from resilience_starlette.serving import is_ours, routes_of
 from resilience_starlette.state import Authorize, Given, State, state_of
 from resilience_starlette.views import views_of
@@ -112,9 +112,10 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
     _place(app.router.routes)
     warn_of_bypassed(state.system, views(app.routes))
     register(app.exception_handlers)
-    # What is raised in other layers is answered inside the one that answers every error with 500.
-    app.user_middleware.insert(0, Middleware(Answers, view_of=view_of, refusing=refusing))
-    return Edge(build(), state)
+    # Around all other layers, for what is raised in them; inside the one that answers every error
+    # with 500.
+    app.user_middleware.insert(0, Middleware(edge_of, state))
+    return build()
 
 
 def _place(routes: list[BaseRoute]) -> None:

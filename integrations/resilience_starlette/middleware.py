@@ -1,10 +1,8 @@
-"""The ASGI layers around an app."""
+"""The ASGI layer around an app."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from math import inf
-from time import monotonic
+from functools import partial
 from typing import Any
 
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -12,61 +10,55 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from resilience import ConfigurationError, System
 from resilience import system as default_system
 from resilience.web import endpoints
+from resilience.web.answers import Answer
 from resilience.web.asgi import (
-    Answers,
     App,
+    AsgiPassage,
+    Edge,
     Receive,
     Refusal,
     Scope,
     Send,
-    passage_of,
-    passing,
     path_below_root,
-    respond,
 )
+from resilience.web.passage import Site
 from resilience_starlette.handlers import refusing, register
 from resilience_starlette.routing import template, view_of
 from resilience_starlette.state import Authorize, Given, State, state_of
 from resilience_starlette.views import views_inside
 
 
-class Edge:
-    """The outermost layer: each request's passage begins and ends here.
+class StarlettePassage(AsgiPassage):
+    """The passage of a request to a Starlette or FastAPI app."""
+
+    def find_route(self) -> str:
+        """Return the template of the route as it is known by now; "" for none."""
+        scope = self.source
+        route = scope.get("route")
+        if route is None or "app_root_path" in scope or "fastapi" in scope:
+            return template(scope)
+        # Neither below a mount nor in an included router, as most are.
+        path: str = getattr(route, "path", "")
+        return path
+
+
+def edge_of(app: App, state: State) -> Edge:
+    """Return the layer around an app.
 
     Args:
         app: what it is around.
         state: what the app was set up with.
     """
+    # Layers are made when an app starts: by now all that decorators make is there.
+    state.system.warn_of_unknown()
+    probe = partial(_probe, state) if state.web.probe_first else None
+    site = Site(state.system, state.web)
+    return Edge(app, site, StarlettePassage, view_of, refusing, probe)
 
-    def __init__(self, app: App, state: State) -> None:
-        self.app = app
-        self._state = state
-        self._ensure_at = -inf
-        # Layers are made when an app starts: by now all that decorators make is there.
-        state.system.warn_of_unknown()
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve a connection; what it returns is to be awaited, as one frame less is quicker."""
-        state, kind = self._state, scope["type"]
-        if kind != "lifespan" and (now := monotonic()) >= self._ensure_at:
-            # Once a second is enough to see to it that the engine runs in this process.
-            self._ensure_at = now + 1.0
-            state.system.ensure()
-        if kind != "http":
-            return self.app(scope, receive, send)
-        if state.web.probe_first and path_below_root(scope) in endpoints.PROBES:
-            return self._probe(scope, receive, send)
-        passage = passage_of(scope, state.system, state.web, receive, template)
-        return passing(passage, self.app, scope, receive, send, template)
-
-    async def _probe(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state = self._state
-        probe = await state.answer(scope, path_below_root(scope))
-        if probe is not None:
-            await respond(probe, send)
-            return
-        passage = passage_of(scope, state.system, state.web, receive, template)
-        await passing(passage, self.app, scope, receive, send, template)
+async def _probe(state: State, scope: Scope) -> Answer | None:
+    path = path_below_root(scope)
+    return await state.answer(scope, path) if path in endpoints.PROBES else None
 
 
 class ResilienceMiddleware:
@@ -100,7 +92,7 @@ class ResilienceMiddleware:
             _look_through(app)
             state = state_of(system, authorize, settings, "ResilienceMiddleware")
             state.system.views.add(self, views_inside)
-            self._edge: App = Edge(Answers(app, view_of, refusing), state)
+            self._edge: App = edge_of(app, state)
         except ConfigurationError as error:
             self._edge = Refusal(error)
 
@@ -116,7 +108,7 @@ def _look_through(app: Any) -> None:
         ConfigurationError: one of them is.
     """
     while app is not None:
-        if isinstance(app, ResilienceMiddleware | Answers | Edge):
+        if isinstance(app, ResilienceMiddleware | Edge):
             raise ConfigurationError(
                 "ResilienceMiddleware is around this app already: give it once, "
                 "or call Resilience(app) and leave it out"

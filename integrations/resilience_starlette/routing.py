@@ -9,9 +9,6 @@ from starlette.routing import Match, Mount
 
 from resilience.web.asgi import Scope, path_below_root
 
-_ELSEWHERE = {"app_root_path", "fastapi"}
-"""Where the scope has any of these, the route's own path may not be all of it."""
-
 
 def views(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and the view of every route, also below mounts and in included routers."""
@@ -59,11 +56,11 @@ def template(scope: Scope) -> str:
 
     Below mounts it has their prefix; what a mounted app serves by itself counts as the mount's.
     """
+    if "route" in scope and "app_root_path" not in scope and "fastapi" not in scope:
+        return path_of(scope["route"])  # neither below a mount nor in an included router
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return ""
-    if "route" in scope and not scope.keys() & _ELSEWHERE:
-        return path_of(scope["route"])
     route = _route(scope, endpoint)
     if route is None or isinstance(route, Mount):  # no route of its own: a mounted app's answer
         return _prefix(scope, {})

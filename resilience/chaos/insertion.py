@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from types import CellType
 from typing import Any
@@ -67,15 +67,9 @@ class Insertion:
             self._fill(fault)
             return
         self._open()
-        if isinstance(self._experiment.match, Mapping) or self._aim.route:
-            self._runtime.watchers += 1
-            self._undo.append(self._watch_no_more)
         if isinstance(fault, ClockSkew):
             skew.begin()
             self._undo.append(skew.end)
-
-    def _watch_no_more(self) -> None:
-        self._runtime.watchers -= 1
 
     def _open(self) -> None:
         now = self._runtime.clock.monotonic()

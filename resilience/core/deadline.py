@@ -6,6 +6,7 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 
 from resilience.clock import Clock
+from resilience.core.request import present
 
 
 class Deadline:
@@ -16,6 +17,7 @@ class Deadline:
         clock: the clock it is told by.
         asked: it was asked for from outside, by whoever sent the request.
         outer: the one in force around it, no earlier.
+        since: monotonic seconds when it began; None: now.
     """
 
     __slots__ = ("asked", "at", "clock", "is_over", "outer", "seconds")
@@ -27,9 +29,10 @@ class Deadline:
         *,
         asked: bool = False,
         outer: Deadline | None = None,
+        since: float | None = None,
     ) -> None:
         self.seconds = seconds
-        self.at = clock.monotonic() + seconds
+        self.at = (clock.monotonic() if since is None else since) + seconds
         self.clock = clock
         self.asked = asked
         self.outer = outer
@@ -52,11 +55,22 @@ _current: ContextVar[Deadline | None] = ContextVar("resilience_deadline", defaul
 
 
 def current() -> Deadline | None:
-    """Return the deadline of the present work, if it has one."""
-    found = _current.get()
+    """Return the deadline of the present work, if it has one; or the request's, if sooner."""
+    found, request = _current.get(), present.get()
+    # First, as this may find that it is over; it may be around the others.
+    requests = None if request is None else request.deadline
     while found is not None and found.is_over:
         found = found.outer
-    return found
+    return sooner(found, requests)
+
+
+def sooner(one: Deadline | None, other: Deadline | None) -> Deadline | None:
+    """Return the deadline that comes first, the one of two at once; None where neither is one."""
+    if one is None or other is None:
+        return other if one is None else one
+    if one.clock is other.clock:
+        return one if one.at <= other.at else other
+    return one if one.remaining() <= other.remaining() else other
 
 
 def remaining() -> float | None:
@@ -65,12 +79,12 @@ def remaining() -> float | None:
     return None if deadline is None else max(0.0, deadline.remaining())
 
 
-def within(seconds: float, clock: Clock, *, asked: bool = False) -> Deadline:
+def within(seconds: float, clock: Clock) -> Deadline:
     """Return a deadline `seconds` from now; the one in force if that is no later."""
     outer = current()
     if outer is not None and outer.remaining() <= seconds:
         return outer
-    return Deadline(seconds, clock, asked=asked, outer=outer)
+    return Deadline(seconds, clock, outer=outer)
 
 
 def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:
@@ -78,12 +92,7 @@ def begin(seconds: float, clock: Clock) -> Token[Deadline | None]:
     return _current.set(within(seconds, clock))
 
 
-def resume(deadline: Deadline) -> Token[Deadline | None]:
-    """Set a deadline that began earlier, perhaps in another context."""
-    return _current.set(deadline)
-
-
 def end(token: Token[Deadline | None]) -> None:
-    """Return to the deadline that `begin` or `resume` found."""
+    """Return to the deadline that `begin` found."""
     with suppress(ValueError):  # a dropped coroutine is closed in another context, with its own
         _current.reset(token)

@@ -61,7 +61,7 @@ class Runtime(Homed):
         ConfigurationError: one of them cannot do that.
     """
 
-    __slots__ = ("active", "bus", "clock", "engine", "random", "started_at", "watchers")
+    __slots__ = ("active", "bus", "clock", "engine", "random", "started_at")
 
     def __init__(self, clock: Clock | None = None, random: Random | None = None) -> None:
         super().__init__()
@@ -70,7 +70,6 @@ class Runtime(Homed):
         self.engine = Engine(self.clock, self.random)
         self.bus = Bus(self.clock, elsewhere=self.engine.spawn)
         self.started_at = self.clock.time()
-        self.watchers = 0  # experiments that want to know which request a call serves
         self.active = True  # False: every guard passes its calls through (tests)
 
     def use_clock(self, clock: Clock) -> None:

@@ -37,8 +37,8 @@ class Load:
     Attributes:
         limit: how many may be under way at once.
         queue: whether they queue up before they are taken up.
-        ask_at: monotonic seconds from which a new request's waiting is of interest again; no queue
-            comes up in no time.
+        ask_at: monotonic seconds from which a new request's waiting is of interest again: at once
+            where a proxy stamps them or they wait, else later, as no queue comes up in no time.
     """
 
     def __init__(self, runtime: Runtime, traffic: Traffic) -> None:
@@ -61,13 +61,24 @@ class Load:
             received: seconds, >= 0, since this machine has received it; None: it does not say.
         """
         now, wait = self._clock.monotonic(), received
-        self.ask_at = now + ASK_EVERY if wait is None or wait <= EMPTY else now
+        # A stamp costs nothing to read, and what a proxy stamps it stamps always.
+        calm = stamp is None and (wait is None or wait <= EMPTY)
+        self.ask_at = now + ASK_EVERY if calm else now
         if stamp is not None:
             told = self._stamps.waited(stamp, self._clock.time(), now)
             wait = told if wait is None else max(wait, told or 0.0)
         if wait is not None:
             self.queue.observe(now, wait)
         return wait
+
+    def told_by(self, stamp: float, ago: float) -> float | None:
+        """Return the seconds a request had waited when it was taken up; None: nobody can tell.
+
+        Args:
+            stamp: when a proxy saw it, in seconds since 1970.
+            ago: seconds, >= 0, since it was taken up.
+        """
+        return self._stamps.waited(stamp, self._clock.time() - ago, self._clock.monotonic() - ago)
 
     def is_crowded(self, under_way: int, most: int) -> bool:
         """Tell whether `floor_by_concurrency` may be above `SHEDDABLE`, for more than one."""

@@ -1,9 +1,9 @@
-"""Durations and counts of the last seconds, in memory that does not grow with their number."""
+"""Durations of the last seconds, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import ceil
 
@@ -18,51 +18,6 @@ ERROR = 2 ** (0.5 / STEPS_PER_DOUBLING) - 1
 
 _NOTHING = array("I", [0] * BINS)
 _BOUNDS = [SHORTEST * 2 ** ((place + 0.5) / STEPS_PER_DOUBLING) for place in range(BINS - 1)]
-
-
-class Meter:
-    """How many in a sliding window.
-
-    The window is ten slices aligned to the clock: 0.9 to 1.0 spans are seen. Whoever shares one
-    between threads holds a lock around each call.
-
-    Args:
-        span: seconds, > 0.
-    """
-
-    __slots__ = ("_ends", "_index", "_past", "_present", "_width")
-
-    def __init__(self, span: float) -> None:
-        self._width = self._ends = span / SLICES
-        self._index = self._present = 0
-        self._past: list[tuple[int, int]] = []
-
-    def record(self, now: float) -> None:
-        """Count one at `now`, in monotonic seconds."""
-        if now >= self._ends:
-            self._roll(now)
-        self._present += 1
-
-    def count(self, now: float) -> int:
-        """Return how many there were in the window."""
-        self._roll(now)
-        return self._present + sum(count for _, count in self._past)
-
-    def covered(self, now: float, since: float) -> float:
-        """Return the seconds that the window spans, at least one slice, if counted `since` then."""
-        begin = (now // self._width - SLICES + 1) * self._width
-        return max(now - max(begin, since), self._width)
-
-    def _roll(self, now: float) -> None:
-        index = int(now // self._width)
-        if index <= self._index:  # another thread may have read the clock a little later
-            return
-        if self._present:
-            self._past.append((self._index, self._present))
-        self._index, self._present = index, 0
-        self._ends = (index + 1) * self._width
-        while self._past and self._past[0][0] <= index - SLICES:
-            self._past.pop(0)
 
 
 class _Slice:
@@ -86,29 +41,65 @@ class _Slice:
                 self.bins[place] += sign * count
 
 
+class Durations:
+    """Many durations at once: who counts them twice sorts them once.
+
+    Most of what comes together lies close together, so that a search for each bin is quicker than
+    one for each duration.
+
+    Args:
+        durations: seconds, >= 0; they are sorted in place.
+
+    Attributes:
+        count: how many.
+        seconds: their sum.
+        bins: those whose middle is nearest on a logarithmic scale, `[(0 to 160, how many)]`.
+    """
+
+    __slots__ = ("bins", "count", "seconds")
+
+    def __init__(self, durations: list[float]) -> None:
+        self.count = count = len(durations)
+        self.seconds = sum(durations)
+        self.bins: list[tuple[int, int]] = []
+        durations.sort()
+        begin = 0
+        while begin < count:
+            place = bisect_right(_BOUNDS, durations[begin])
+            end = bisect_left(durations, _BOUNDS[place], begin) if place < len(_BOUNDS) else count
+            self.bins.append((place, end - begin))
+            begin = end
+
+
 class Histogram:
     """A sliding window of durations: their number, sum, failures and quantiles.
 
-    The window is as a `Meter`'s. Each duration falls into one of 161 bins whose bounds grow by
-    2^(1/8), so that a quantile between 0.1 ms and 105 s is at most 4.5 % off the duration of
-    that rank. Eleven KB at most, however many there are.
+    The window is ten slices aligned to the clock: 0.9 to 1.0 spans are seen. Each duration falls
+    into one of 161 bins whose bounds grow by 2^(1/8), so that a quantile between 0.1 ms and 105 s
+    is at most 4.5 % off the duration of that rank. Eleven KB at most, however many there are.
 
-    Whoever shares one between threads holds a lock around each call.
+    Whoever shares one between threads holds a lock around each call; to `new` any thread may
+    append without.
 
     Args:
         span: seconds, > 0.
+
+    Attributes:
+        new: durations, in seconds, that came and are not counted yet; who has the histogram counts
+            them, before the present slice ends.
 
     Source:
         Bins of a constant relative width: Masson, Rim, Lee, *DDSketch*, VLDB 2019.
     """
 
-    __slots__ = ("_before", "_ends", "_past", "_present", "_width")
+    __slots__ = ("_before", "_past", "_present", "_width", "ends", "new")
 
     def __init__(self, span: float) -> None:
-        self._width = self._ends = span / SLICES
+        self._width = self.ends = span / SLICES
         self._present = _Slice(0)
         self._past: list[_Slice] = []
         self._before = _Slice(0)  # the sum of `_past`
+        self.new: list[float] = []
 
     def record(self, now: float, seconds: float, failed: bool = False) -> None:
         """Count a duration.
@@ -118,32 +109,37 @@ class Histogram:
             seconds: how long it was, >= 0.
             failed: whether it counts as a failure.
         """
-        self.record_in(bin_of(seconds), now, seconds, failed)
-
-    def record_in(self, place: int, now: float, seconds: float, failed: bool) -> None:
-        """Count a duration whose bin, 0 to 160, is known: who counts it twice finds it once."""
-        if now >= self._ends:
-            self._roll(now)
-        present = self._present
-        present.count += 1
+        self.roll(now)
+        self.add(Durations([seconds]))
         if failed:
-            present.failures += 1
-        present.seconds += seconds
-        present.bins[place] += 1
+            self.fail()
+
+    def add(self, durations: Durations) -> None:
+        """Count durations in the present slice."""
+        present = self._present
+        present.count += durations.count
+        present.seconds += durations.seconds
+        bins = present.bins
+        for place, count in durations.bins:
+            bins[place] += count
+
+    def fail(self) -> None:
+        """Count one of the durations as a failure, in the present slice."""
+        self._present.failures += 1
 
     def count(self, now: float) -> int:
         """Return how many durations are in the window."""
-        self._roll(now)
+        self.roll(now)
         return self._before.count + self._present.count
 
     def failures(self, now: float) -> int:
         """Return how many of them failed."""
-        self._roll(now)
+        self.roll(now)
         return self._before.failures + self._present.failures
 
     def seconds(self, now: float) -> float:
         """Return the sum of all durations in the window."""
-        self._roll(now)
+        self.roll(now)
         return self._before.seconds + self._present.seconds
 
     def quantile(self, now: float, share: float) -> float | None:
@@ -155,12 +151,13 @@ class Histogram:
 
     def recent(self, now: float, share: float, least: int) -> float | None:
         """Return the same of the last one to two slices alone; None: of fewer than `least`."""
-        self._roll(now)
+        self.roll(now)
         slices = [each for each in self._past[-1:] if each.index == self._present.index - 1]
         count = sum(each.count for each in (*slices, self._present))
         return None if count < least else _quantile(share, count, (*slices, self._present))
 
-    def _roll(self, now: float) -> None:
+    def roll(self, now: float) -> None:
+        """Begin the slice that `now` is in, if it is a later one, and forget what is too old."""
         index = int(now // self._width)
         if index <= self._present.index:
             return
@@ -168,7 +165,7 @@ class Histogram:
             self._past.append(self._present)
             self._before.add(self._present, 1)
         self._present = _Slice(index)
-        self._ends = (index + 1) * self._width
+        self.ends = (index + 1) * self._width
         while self._past and self._past[0].index <= index - SLICES:
             self._before.add(self._past.pop(0), -1)
 
@@ -184,6 +181,8 @@ def _quantile(share: float, count: int, slices: Sequence[_Slice]) -> float | Non
     return None
 
 
-def bin_of(seconds: float) -> int:
-    """Return the bin whose middle is nearest on a logarithmic scale, 0 to 160."""
-    return bisect_right(_BOUNDS, seconds)
+def covered(now: float, since: float, span: float) -> float:
+    """Return the seconds that a window spans, at least one slice, if counted `since` then."""
+    width = span / SLICES
+    begin = (now // width - SLICES + 1) * width
+    return max(now - max(begin, since), width)

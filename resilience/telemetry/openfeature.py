@@ -4,7 +4,7 @@
     from resilience import system
     from resilience.telemetry.openfeature import ResilienceProvider
 
-    api.set_provider(ResilienceProvider(system.degradation))
+    api.set_provider_and_wait(ResilienceProvider(system.degradation))
 
 The other way round it is `system.degradation.follow(client)`.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Hashable
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from resilience.clock import Clock
 from resilience.core.checks import seconds as checked_seconds
 from resilience.core.checks import whole
-from resilience.telemetry.histogram import Histogram, Meter, bin_of
+from resilience.telemetry.histogram import SLICES, Durations, Histogram, covered
 
 UNMATCHED = "(unmatched)"
 """The route of all requests that match none: made-up paths are one and not many."""
@@ -21,8 +22,7 @@ OTHERS = "(others)"
 
 SPAN = 30.0  # seconds
 MOST_ROUTES = 200
-_MOST_NEW = 64
-_Ended = tuple[float, str, float, bool, float]
+_MOST_NEW = 128
 
 LEAST = 10
 """Of fewer requests no rate or quantile is told, unless it is asked for."""
@@ -83,6 +83,11 @@ class Traffic:
         span: seconds, > 0, that rates and quantiles are about; they see 0.9 to 1.0 of them.
         most_routes: how many routes are told apart, >= 1; further ones are `OTHERS`.
 
+    Attributes:
+        under_way: the requests that are being served. Who serves one puts it in, and takes it out
+            when it has ended, which only one thread can.
+        peak: the most that were under way at once since `take_peak`; for who puts one in to raise.
+
     Raises:
         ConfigurationError: a value out of range.
     """
@@ -96,15 +101,12 @@ class Traffic:
 
     def _begin(self) -> None:
         self._lock = Lock()
-        # What is new waits here until it is many, or somebody asks: in bulk it costs half.
-        self._came: list[float] = []
-        self._new: list[_Ended] = []
+        self.under_way: set[Hashable] = set()
+        self.peak = 0
         self._since = self._clock.monotonic()
         self._whole = Histogram(self._span)
-        self._waits = Histogram(self._span)
-        self._arrivals = Meter(self._span)
+        self._whole.roll(self._since)
         self._routes: dict[str, Histogram] = {}
-        self._under_way = self._peak = 0
         self._arrived = self._shed = 0
         self._finished = self._failed = 0
         self._seconds = self._waited = 0.0
@@ -112,25 +114,18 @@ class Traffic:
 
     # -- counting -----------------------------------------------------------------------------
 
-    def arrive(self, waited: float | None = None, now: float | None = None) -> int:
-        """Count a request that is taken up; return how many are under way, this one included.
-
-        Args:
-            waited: seconds, >= 0, that it has waited to be taken up; None: nobody knows.
-            now: monotonic seconds, where the caller has just read the clock.
-        """
-        at = self._clock.monotonic() if now is None else now
+    def note_wait(self, seconds: float) -> None:
+        """Count how long a request, which is known to have, has waited to be taken up, >= 0."""
         with self._lock:
-            self._came.append(at)
-            self._under_way = under_way = self._under_way + 1
-            self._peak = max(self._peak, under_way)
-            if waited is not None:
-                self._waits.record(at, waited)
-                self._waited += waited
-                self._timed += 1
-        return under_way
+            self._waited += seconds
+            self._timed += 1
 
-    def leave(
+    def refuse(self) -> None:
+        """Count that a request was turned away: no failure, and no duration to speak of."""
+        with self._lock:
+            self._shed += 1
+
+    def record(
         self,
         route: str,
         seconds: float,
@@ -138,68 +133,72 @@ class Traffic:
         waited: float | None = None,
         now: float | None = None,
     ) -> None:
-        """Count the end of a request that was taken up.
-
-        Args:
-            route: as for `record`.
-            seconds: how long it took since then, >= 0.
-            failed: as for `record`.
-            waited: seconds, >= 0, that it had waited before; whoever asked waited for both.
-            now: monotonic seconds, where the caller has just read the clock.
-        """
-        at = self._clock.monotonic() if now is None else now
-        with self._lock:
-            self._under_way -= 1
-            self._new.append((at, route, seconds, failed, waited or 0.0))
-            if len(self._new) >= _MOST_NEW:
-                self._take_in()
-
-    def refuse(self) -> None:
-        """Count that one was taken up and turned away: no failure, and no duration to speak of."""
-        with self._lock:
-            self._under_way -= 1
-            self._shed += 1
-            if len(self._came) >= _MOST_NEW:
-                self._take_in()
-
-    def record(self, route: str, seconds: float, failed: bool) -> None:
-        """Count a request that was served, whether or not its arrival was counted.
+        """Count a request that was served.
 
         Args:
             route: the template it matched, never the path; "" for none.
-            seconds: how long it took, >= 0.
+            seconds: how long it took since it was taken up, >= 0.
             failed: whether it ended in a server error, such as 500.
+            waited: seconds, >= 0, that it had waited before; whoever asked waited for both.
+            now: monotonic seconds, where the caller has just read the clock.
         """
-        at = self._clock.monotonic()
-        with self._lock:
-            self._new.append((at, route, seconds, failed, 0.0))
-            if len(self._new) >= _MOST_NEW:
-                self._take_in()
-
-    def _take_in(self) -> None:
-        """Count what is new into its windows; the lock is held."""
-        came, arrive = self._came, self._arrivals.record
-        self._arrived += len(came)
-        for now in came:
-            arrive(now)
-        came.clear()
-        new, routes, record = self._new, self._routes, self._whole.record_in
-        self._finished += len(new)
-        for now, route, seconds, failed, waited in new:
-            self._seconds += seconds
-            if failed:
-                self._failed += 1
-            taken = waited + seconds
-            place = bin_of(taken)
-            record(place, now, taken, failed)
-            (routes.get(route) or self._meet(route)).record_in(place, now, taken, failed)
-        new.clear()
+        if (self._clock.monotonic() if now is None else now) >= self._whole.ends:
+            self._begin_slice()
+        found = self._routes.get(route) or self._meet(route)
+        if failed or waited:
+            seconds += waited or 0.0
+            self._note(found, failed, waited or 0.0)
+        # What is new waits here until it is many, or somebody asks: in bulk it costs half. No
+        # lock is needed to append.
+        new = found.new
+        new.append(seconds)
+        if len(new) >= _MOST_NEW:
+            with self._lock:
+                self._take_in(found)
 
     def _meet(self, route: str) -> Histogram:
         name = route or UNMATCHED
-        if name not in self._routes and len(self._routes) >= self._most_routes:
-            name = OTHERS
-        return self._routes.setdefault(name, Histogram(self._span))
+        with self._lock:
+            if name not in self._routes and len(self._routes) >= self._most_routes:
+                name = OTHERS
+            found = self._routes.get(name)
+            if found is None:
+                found = self._routes[name] = Histogram(self._span)
+                found.roll(self._whole.ends - self._span / SLICES)
+            return found
+
+    def _note(self, found: Histogram, failed: bool, waited: float) -> None:
+        with self._lock:
+            self._seconds -= waited  # what was spent on it is less than what it took
+            if failed:
+                self._failed += 1
+                found.fail()
+                self._whole.fail()
+
+    def _begin_slice(self) -> None:
+        """Count what is new into the slice that has ended, and begin the next."""
+        with self._lock:
+            self._settle()
+
+    def _settle(self) -> float:
+        """Count all that is new, and return the time; the lock is held."""
+        for found in self._routes.values():
+            self._take_in(found)
+        now = self._clock.monotonic()
+        if now >= self._whole.ends:
+            for found in (self._whole, *self._routes.values()):
+                found.roll(now)
+        return now
+
+    def _take_in(self, found: Histogram) -> None:
+        new = found.new
+        taken = new[:]
+        del new[: len(taken)]  # what came meanwhile stays
+        durations = Durations(taken)
+        found.add(durations)
+        self._whole.add(durations)
+        self._finished += durations.count
+        self._seconds += durations.seconds
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -210,9 +209,8 @@ class Traffic:
             route: the template; None: of all requests.
             least: of fewer requests than that, >= 1, it is None.
         """
-        now = self._clock.monotonic()
         with self._lock:
-            self._take_in()
+            now = self._settle()
             found = self._found(route)
             count = 0 if found is None else found.count(now)
             return None if found is None or count < max(1, least) else found.failures(now) / count
@@ -229,45 +227,31 @@ class Traffic:
             route: the template; None: of all requests.
             least: of fewer requests than that, >= 1, it is None.
         """
-        now = self._clock.monotonic()
         with self._lock:
-            self._take_in()
+            now = self._settle()
             return _quantile(self._found(route), now, share, least)
 
     def recent_latency(self, share: float, *, least: int = LEAST) -> float | None:
         """Return the same of the last three to six seconds alone, of all requests."""
-        now = self._clock.monotonic()
         with self._lock:
-            self._take_in()
+            now = self._settle()
             return self._whole.recent(now, share, least)
-
-    def waiting(self, share: float, *, least: int = LEAST) -> float | None:
-        """Return the seconds within which a share of requests was taken up; None: nobody knows."""
-        now = self._clock.monotonic()
-        with self._lock:
-            return _quantile(self._waits, now, share, least)
-
-    def arrival_rate(self) -> float:
-        """Return how many requests come in a second, those turned away included."""
-        now = self._clock.monotonic()
-        with self._lock:
-            self._take_in()
-            return self._arrivals.count(now) / self._arrivals.covered(now, self._since)
 
     def concurrency(self) -> int:
         """Return how many requests are under way now."""
-        return self._under_way
+        return len(self.under_way)
 
     def take_peak(self) -> int:
         """Return the most that were under way at once since this was asked last."""
-        with self._lock:
-            peak, self._peak = self._peak, self._under_way
+        peak, self.peak = self.peak, len(self.under_way)
         return peak
 
     def totals(self) -> Totals:
         """Return what was counted since the beginning."""
         with self._lock:
-            self._take_in()
+            self._settle()
+            arrived = self._finished + self._shed + len(self.under_way)
+            self._arrived = max(self._arrived, arrived)  # one may be between two of these
             return Totals(
                 self._arrived, self._finished, self._failed, self._shed,
                 self._seconds, self._waited, self._timed,
@@ -275,10 +259,9 @@ class Traffic:
 
     def snapshot(self) -> list[RouteSnapshot]:
         """Return all requests together, then each route, most requested first."""
-        now = self._clock.monotonic()
         with self._lock:
-            self._take_in()
-            spanned = self._arrivals.covered(now, self._since)
+            now = self._settle()
+            spanned = covered(now, self._since, self._span)
             whole_ = _shown("", self._whole, now, spanned)
             routes = [_shown(name, each, now, spanned) for name, each in self._routes.items()]
         return [whole_, *sorted(routes, key=lambda each: -each.requests)]

@@ -29,18 +29,18 @@ def refusal(passage: Passage, view: Any) -> OverloadedError | None:
         view: what would serve it, which may be marked; None: nothing.
     """
     floor, reason = _floor(passage)
-    by_path = criticality_by_path(passage.web, passage.path)
+    by_path = criticality_by_path(passage.site.web, passage.path)
     own = criticality_of(view, passage.method) if by_path is None else by_path
     return None if own >= floor else _refused(passage, reason, own)
 
 
 def _floor(passage: Passage) -> tuple[Criticality, str]:
     """Return the least critical requests that are served now, and why no others are."""
-    load, web = passage.system.load, passage.web
+    site, web = passage.site, passage.site.web
     return max(
-        (load.floor_by_waiting(passage.waited, web.longest_wait), WAITING),
-        (load.floor_by_concurrency(passage.under_way, web.most_concurrent), CONCURRENCY),
-        (_floor_by_level(passage.system.degradation.level, web), LEVEL),
+        (site.load.floor_by_waiting(passage.waited, web.longest_wait), WAITING),
+        (site.load.floor_by_concurrency(passage.under_way, web.most_concurrent), CONCURRENCY),
+        (_floor_by_level(site.degradation.level, web), LEVEL),
     )
 
 
@@ -54,10 +54,10 @@ def _floor_by_level(level: Level, web: WebSettings) -> Criticality:
 
 
 def _refused(passage: Passage, reason: str, own: Criticality) -> OverloadedError:
-    runtime = passage.system.runtime
+    runtime = passage.site.system.runtime
     retry_after = runtime.random.uniform(*_COME_AGAIN[reason])
     if reason == CONCURRENCY:
-        passage.system.load.refuse()
+        passage.site.system.load.refuse()
     if signals.call_rejected.receivers or runtime.bus.listeners:
         data = {
             "reason": f"overloaded_{reason}",

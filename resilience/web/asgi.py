@@ -1,17 +1,16 @@
-"""A passage through an ASGI app, and answers to its server (ASGI 3.0, HTTP)."""
+"""Passages through an ASGI app, and answers to its server (ASGI 3.0, HTTP)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from traceback import walk_tb
 from typing import Any
 
 from resilience.core.classify import is_client_error, is_interruption
+from resilience.core.request import present
 from resilience.errors import OverloadedError
-from resilience.settings import WebSettings
-from resilience.systems import System
 from resilience.web.answers import Answer
-from resilience.web.passage import READ, Passage
+from resilience.web.passage import Passage, Site
 from resilience.web.problems import ANSWERED, answer_to
 
 Scope = MutableMapping[str, Any]
@@ -19,108 +18,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-PASSAGE = "resilience.passage"
-"""Where the scope has the request's passage."""
-
-_READ = {name.encode("latin-1"): name for name in READ}
-_NO_HEADERS: dict[str, str] = {}
-
-
-def passage_of(
-    scope: Scope,
-    system: System,
-    web: WebSettings,
-    receive: Receive | None = None,
-    route_of: Callable[[Scope], str] | None = None,
-) -> Passage:
-    """Return the passage of a new request, and put it into its scope.
-
-    Args:
-        scope: the request.
-        system: whose guards the app uses.
-        web: the app's own web settings.
-        receive: the server's; uvicorn's is a method of what has the connection.
-        route_of: tells the template of the route, or "", once the app has found it; None: nobody.
-    """
-    headers = _NO_HEADERS
-    for name, value in scope["headers"]:
-        if name in _READ:
-            headers = {**headers, _READ[name]: value.decode("latin-1")}
-    path: str = path_below_root(scope) if scope.get("root_path") else scope["path"]
-    passage = Passage(system, web, headers, path, scope["method"], receive, _socket_of)
-    if system.runtime.watchers:
-        passage.find_headers = partial(_all_headers, scope)
-        passage.find_route = None if route_of is None else partial(route_of, scope)
-    scope[PASSAGE] = passage
-    return passage
-
-
-def _all_headers(scope: Scope) -> dict[str, str]:
-    """Return all of the request's headers, names in lower case."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-def _socket_of(receive: Receive | None) -> Any:
-    """Return the client's socket, where the server lets it be seen; else None.
-
-    ASGI has no word for it. Without it nobody knows how long a request has waited for the loop.
-    """
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    extra = getattr(transport, "get_extra_info", None)
-    return None if extra is None else extra("socket")
-
-
-async def passing(  # noqa: PLR0917 - the app's own call, with what it goes through
-    passage: Passage,
-    app: App,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    route_of: Callable[[Scope], str],
-) -> None:
-    """Run the app inside the passage, with `X-Degraded` where something was stood in for.
-
-    The passage ends when the last part of the body is sent: what an app does after that, such as
-    its background tasks, nobody waits for. A client that goes away is no failure.
-
-    Args:
-        passage: the request's.
-        app: an ASGI app.
-        scope: the request.
-        receive: the server's.
-        send: the server's.
-        route_of: tells the template of the route, or "", once the app has found it.
-    """
-    gone = ended = False
-
-    async def sending(message: Message) -> None:
-        nonlocal gone, ended
-        kind = message["type"]
-        if kind == "http.response.start":
-            passage.status = message["status"]
-            if passage.marks or passage.system.leaving:
-                message = _marked(passage, scope, message)
-        try:
-            await send(message)
-        except OSError:
-            gone = True
-            raise
-        if kind == "http.response.body" and not message.get("more_body"):
-            ended = True
-            passage.finish(passage.status, False, route_of(scope))
-
-    entry = passage.enter()
-    try:
-        await app(scope, receive, sending)
-    except BaseException as error:
-        failed = not gone and _is_failure(error, passage.status)
-        passage.finish(passage.status, failed, route_of(scope))
-        raise
-    finally:
-        passage.leave(entry)
-    if not ended:
-        passage.finish(passage.status, False)
 
 
 def raising(scope: Scope, error: Exception) -> App:
@@ -132,50 +29,138 @@ def raising(scope: Scope, error: Exception) -> App:
     return app
 
 
-class Answers:
-    """An ASGI app that answers calls which were not made, or took too long, in another app.
+class AsgiPassage(Passage):
+    """The passage of an ASGI app's request; an integration adds how the route is found."""
 
-    It turns requests away before they come to the app, when not all can be served.
+    source: Scope
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The request's path below the app's root."""
+        return path_below_root(self.source)
+
+    @property
+    def method(self) -> str:  # type: ignore[override]
+        """The request's method, in upper case."""
+        method: str = self.source["method"]
+        return method
+
+    @property
+    def all_headers(self) -> Mapping[str, str]:
+        """All headers of the request, `{name in lower case: value}`."""
+        headers = self.source["headers"]
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+    def find_socket(self) -> Any:
+        """Return the client's socket, where the server lets it be seen.
+
+        ASGI has no word for it; uvicorn's `receive` is a method of what has it. Without it nobody
+        knows how long a request has waited for the loop.
+        """
+        transport = getattr(getattr(self.connection, "__self__", None), "transport", None)
+        extra = getattr(transport, "get_extra_info", None)
+        return None if extra is None else extra("socket")
+
+
+class Edge:
+    """An ASGI layer: each request's passage begins and ends here.
+
+    The passage ends with the last part of the body: what an app does after that, such as its
+    background tasks, nobody waits for. A client that goes away is no failure. Calls that were not
+    made, or took too long, are answered, and requests turned away when not all can be served.
 
     Args:
-        app: that app; whoever in it answers such errors itself wins.
+        app: the app it is around; whoever in it answers such errors itself wins.
+        site: the same, as passages know it.
+        passage: makes the passage of a request, out of the site, the scope and `receive`.
         view_of: tells the view that is to serve a request, before the app has looked; None: none.
         refusing: returns what answers a request that was turned away with an error, in the app's
             own way; what it raises is answered here.
+        probe: answers probes before the app is asked; None: the app does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the app, and how it is looked at
         self,
         app: App,
+        site: Site,
+        passage: Callable[[Site, Scope, Receive], Passage] = AsgiPassage,
         view_of: Callable[[Scope], Any] = lambda scope: None,
         refusing: Callable[[Scope, Exception], App] = raising,
+        probe: Callable[[Scope], Awaitable[Answer | None]] | None = None,
     ) -> None:
         self.app = app
+        self._site = site
+        self._passage = passage
         self._view_of = view_of
         self._refusing = refusing
+        self._probe = probe
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a connection inside a passage; what is no HTTP request is left alone."""
-        passage: Passage | None = scope.get(PASSAGE)
-        app = self.app
+    async def __call__(  # noqa: C901 - every request goes through it: a call less is quicker
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Serve a connection."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        if self._probe is not None and (probe := await self._probe(scope)) is not None:
+            await respond(probe, send)
+            return
+        site, app, ended = self._site, self.app, False
+        passage = self._passage(site, scope, receive)
+        if not passage.at_ease:
+            app = self._admitting(passage, scope)
+
+        # A function rather than a coroutine, as one frame less is quicker.
+        def sending(message: Message) -> Awaitable[None]:
+            nonlocal ended
+            kind = message["type"]
+            if kind == "http.response.start":
+                passage.status = message["status"]
+                if passage.marks or passage.site.system.leaving:
+                    message = _marked(passage, message)
+            elif kind == "http.response.body" and not message.get("more_body"):
+                ended = True
+                passage.finish(passage.status, False)
+            return send(message)
+
+        entry = present.set(passage)
+        passage.outer = entry.old_value
         try:
-            if passage is not None and passage.pressed():
-                app = self._admitting(passage, scope)
-            await app(scope, receive, send)
-        except (*ANSWERED, ExceptionGroup) as raised:
-            error = _to_answer(raised)
-            # Without a passage it is no request; with a status its answer has begun.
-            if error is None or passage is None or passage.status is not None:
+            await app(scope, receive, sending)
+        except BaseException as error:
+            if not await _answered(error, passage, sending):
+                passage.finish(passage.status, _is_failure(error, passage.status, send))
                 raise
-            accept = header_of(scope, b"accept")
-            await respond(answer_to(error, accept, whole_path(scope)), send)
+        finally:
+            present.reset(entry)
+        if not ended:
+            passage.finish(passage.status, False)
+
+    async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is no HTTP request, and of which nothing is known."""
+        if scope["type"] != "lifespan":
+            self._site.ensure()
+        await self.app(scope, receive, send)
 
     def _admitting(self, passage: Passage, scope: Scope) -> App:
-        try:
-            passage.admit(self._view_of(scope))
-        except OverloadedError as error:
-            return self._refusing(scope, error)
+        if passage.pressed():
+            try:
+                passage.admit(self._view_of(scope))
+            except OverloadedError as error:
+                return self._refusing(scope, error)
         return self.app
+
+
+async def _answered(error: BaseException, passage: Passage, send: Send) -> bool:
+    """Answer a call that was not made or took too long; tell whether it was one."""
+    if not isinstance(error, (*ANSWERED, ExceptionGroup)):
+        return False
+    found = _to_answer(error)
+    if found is None or passage.status is not None:  # or its answer has begun
+        return False
+    scope = passage.source
+    await respond(answer_to(found, header_of(scope, b"accept"), whole_path(scope)), send)
+    return True
 
 
 class Refusal:
@@ -242,11 +227,11 @@ def _to_answer(error: Exception) -> Any:
     return error
 
 
-def _marked(passage: Passage, scope: Scope, message: Message) -> Message:
+def _marked(passage: Passage, message: Message) -> Message:
     """Return an answer's first message with our headers added."""
     if value := passage.degraded_header():
         message = _with_header(message, b"x-degraded", value)
-    if passage.system.leaving and scope.get("http_version", "").startswith("1"):
+    if passage.site.system.leaving and passage.source.get("http_version", "").startswith("1"):
         message = _with_header(message, b"connection", "close")
     return message
 
@@ -255,10 +240,21 @@ def _with_header(message: Message, name: bytes, value: str) -> Message:
     return {**message, "headers": [*message.get("headers", ()), (name, value.encode("ascii"))]}
 
 
-def _is_failure(error: BaseException, status: int | None) -> bool:
-    if is_interruption(error):
+def _is_failure(error: BaseException, status: int | None, send: Send) -> bool:
+    if is_interruption(error) or _is_lost(error, send):
         return False
     if not is_client_error(error):
         return True
     # Starlette calls every OSError of a streamed body a client that went away.
-    return status is not None and isinstance(error.__context__, OSError)
+    cause = error.__context__
+    return status is not None and isinstance(cause, OSError) and not _is_lost(cause, send)
+
+
+def _is_lost(error: BaseException, send: Send) -> bool:
+    """Tell whether an error says that the connection is gone: the server's `send` raised it."""
+    if not isinstance(error, OSError):
+        return False
+    code = getattr(getattr(send, "__func__", send), "__code__", None)
+    if code is None:  # not written in Python: it leaves no trace, and apps have few such errors
+        return True
+    return any(frame.f_code is code for frame, _ in walk_tb(error.__traceback__))

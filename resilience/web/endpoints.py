@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
+from resilience.core.request import present
 from resilience.settings import WebSettings
 from resilience.systems import System
 from resilience.web import payloads, reports
@@ -19,8 +20,6 @@ PATHS = (*PROBES, DEGRADATION)
 """All paths of ours; requests for them are none of the app's users."""
 ADMIN = "/resilience/"
 """Below it are the dashboard and its API."""
-ROOTS = (HEALTH, DEGRADATION, ADMIN)
-"""How every path begins of which `is_ours` may be true; most requests are told apart by them."""
 METHODS = ("GET", "HEAD")
 
 Actor = Callable[[], object]
@@ -47,6 +46,7 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
     """
     if not settings.endpoints or path not in PATHS:
         return None
+    leave_out()
     if method not in METHODS:
         return _not_allowed()
     if path == DEGRADATION:
@@ -62,6 +62,13 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
 def is_ours(path: str) -> bool:
     """Tell whether a path below the app's root is one of ours, where it has our endpoints."""
     return path in PATHS or path.startswith(ADMIN)
+
+
+def leave_out() -> None:
+    """Count the present request, which is for one of ours, as none of the app's."""
+    request = present.get()
+    if request is not None:
+        request.leave_out()
 
 
 def asks_who(method: str, path: str) -> bool:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextvars import Context, Token, copy_context
+from math import inf
+from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from resilience.core import deadline, degraded
-from resilience.core.request import present
+from resilience.core.deadline import Deadline, sooner
+from resilience.core.request import Request, present
 from resilience.degradation.levels import Level
 from resilience.limits.headers import DEADLINES, deadline_from_headers
 from resilience.limits.queueing import EMPTY
 from resilience.settings import WebSettings
 from resilience.systems import System
-from resilience.telemetry.traffic import Traffic
 from resilience.web import payloads
 from resilience.web.admission import refusal
-from resilience.web.endpoints import ROOTS, is_ours
+from resilience.web.endpoints import is_ours
 from resilience.web.waiting import REQUEST_START, since_received, stamped
 
-Entry = tuple[Token[Any], Token[Any] | None, Token[Any] | None]
-"""What leads out of a passage again: what was marked, left and served before."""
-
 SOONEST = 0.001  # seconds; a deadline that has passed is one that passes at once
-
-READ = DEADLINES | {REQUEST_START}
-"""The request headers that a passage reads, in lower case; it need be given no others."""
+ENSURE_EVERY = 1.0  # seconds
 
 
 class Outcome(NamedTuple):
@@ -43,14 +38,41 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-class Passage:
+class Site:
+    """An app, as the passages of its requests know it.
+
+    Args:
+        system: whose guards the app uses.
+        web: the app's own web settings.
+    """
+
+    __slots__ = ("_ensure_at", "degradation", "load", "monotonic", "system", "traffic", "web")
+
+    def __init__(self, system: System, web: WebSettings) -> None:
+        self.system = system
+        self.web = web
+        self.monotonic = system.runtime.clock.monotonic
+        self.traffic = system.traffic
+        self.load = system.load
+        self.degradation = system.degradation
+        self._ensure_at = -inf
+
+    def ensure(self) -> None:
+        """See to it that the background engine runs in this process; once a second is enough."""
+        now = monotonic()
+        if now >= self._ensure_at:
+            self._ensure_at = now + ENSURE_EVERY
+            self.system.ensure()
+
+
+class Passage(Request):
     """One request on its way through an app.
 
-    An integration makes one where a request comes in, runs the app inside it, and says when the
-    body has ended:
+    An integration has a class of its own, which knows the framework's requests. It makes one where
+    a request comes in, runs the app inside it, and says when the body has ended:
 
-        passage = Passage(system, web, headers, path, method)
-        if passage.pressed():
+        passage = AppsPassage(site, request)
+        if not passage.at_ease:
             passage.admit(view_of(request))
         with passage:
             ...  # the app; again around each part of a body that is asked for later
@@ -60,95 +82,73 @@ class Passage:
     app is called: what is marked as degraded and the time that is left go with the passage. Each
     time it leaves the context as it found it. `context()` does without entering and leaving.
 
+    Every request makes one, so it does little: what few ask for is found out when they ask.
+
     Args:
-        system: whose guards the app uses.
-        web: the app's own web settings.
-        headers: those of the request's that are in `READ`, `{name in lower case: value}`.
-        path: the request's path below the app's root.
-        method: the request's method, in upper case.
-        connection: what the server hands out and `socket_of` finds the client's socket in, which
-            knows since when the request has been waiting.
-        socket_of: finds it, or None; only asked now and then.
+        site: the app.
+        source: the request, as the framework has it.
+        connection: what `find_socket` finds the client's socket in, where the request does not say.
 
     Attributes:
         status: the HTTP status, once the answer has begun; for the integration to keep here.
-        marks: what was stood in for by now.
         waited: seconds the request has waited to be taken up; None: nobody can tell.
         under_way: requests under way when it was taken up, itself included.
-        find_headers: tells all headers of the request, `{name in lower case: value}`.
-        find_route: tells the route when somebody asks for it; "" as long as it is not known.
+        at_ease: it was taken up at once, alone, and at the normal level, as most are: `pressed` is
+            False.
     """
 
-    __slots__ = (
-        "_deadline", "_ended", "_entries", "_refused", "_route", "_started", "_traffic",
-        "_unfinished", "find_headers", "find_route", "headers", "marks", "method", "path", "status",
-        "system", "under_way", "waited", "web",
-    )  # fmt: skip
+    path = "/"
+    """The request's path below the app's root."""
+    method = "GET"
+    """The request's method, in upper case."""
+    status: int | None = None
+    _failed = False
+    _seconds: float | None = None
+    outer: Request | None = None
 
-    def __init__(  # noqa: PLR0917 - a request in the order it is written
-        self,
-        system: System,
-        web: WebSettings,
-        headers: Mapping[str, str],
-        path: str,
-        method: str,
-        connection: Any = None,
-        socket_of: Callable[[Any], Any] = lambda connection: connection,
-    ) -> None:
-        self.system = system
-        self.web = web
-        self.headers = headers
-        self.path = path
-        self.method = method
-        self.status: int | None = None
+    def __init__(self, site: Site, source: Any, connection: Any = None) -> None:
+        self.site = site
+        self.source = source
+        self.connection = connection
         self.waited: float | None = None
-        self.under_way = 0
-        self._route = ""
-        self.find_route: Callable[[], str] | None = None
-        self.find_headers: Callable[[], Mapping[str, str]] | None = None
-        self._refused = False
-        self._ended: tuple[int | None, bool, float] | None = None
-        self._unfinished = [True]
-        self.marks = degraded.Marks()
-        self._entries: list[Entry] | None = None
-        self._started = started = system.runtime.clock.monotonic()
-        self._traffic: Traffic | None = None
-        # Probes are quick and frequent, and would make the app look better than it is.
-        if not (web.endpoints and path.startswith(ROOTS) and is_ours(path)):
-            if headers or started >= system.load.ask_at:
-                self._ask(connection, socket_of)
-            self._traffic = system.traffic
-            self.under_way = self._traffic.arrive(self.waited, started)
-        self._deadline: deadline.Deadline | None = None
-        if headers or web.deadline is not None:
-            self._deadline = self._its_deadline()
+        self._route: str | None = None
+        self._started = now = site.monotonic()
+        if now >= site.load.ask_at:
+            self._ask()
+        traffic = site.traffic
+        under_way = traffic.under_way
+        under_way.add(self)
+        self.under_way = count = len(under_way)
+        if count > traffic.peak:  # noqa: PLR1730 - `max` costs a call
+            traffic.peak = count
+        self.at_ease = count == 1 and not self.waited and site.degradation.at_rest
 
-    def enter(self) -> Entry:
+    # -- what an integration knows ------------------------------------------------------------
+
+    def header(self, name: str) -> str | None:
+        """Return a header of the request, by its name in lower case; None: it has none."""
+        return self.all_headers.get(name)
+
+    def find_route(self) -> str:
+        """Return the template of the route as the framework knows it now; "" for none."""
+        return ""
+
+    def find_socket(self) -> Any:
+        """Return the client's socket, which knows since when the request has been waiting."""
+
+    # -- around the app -----------------------------------------------------------------------
+
+    def enter(self) -> Token[Request | None]:
         """Go inside, for an integration that keeps what `leave` needs; `with` keeps it itself."""
-        limit = self._deadline
-        return (
-            degraded.resume(self.marks),
-            None if limit is None else deadline.resume(limit),
-            present.set(self) if self.system.runtime.watchers else None,
-        )
+        token = present.set(self)
+        self.outer = token.old_value
+        return token
 
-    def leave(self, entry: Entry) -> None:
-        """Leave the context as `enter` found it.
-
-        Args:
-            entry: what `enter` returned.
-        """
-        marks, limit, seen = entry
-        degraded.end(marks)
-        if limit is not None:
-            deadline.end(limit)
-        if seen is not None:
-            present.reset(seen)
+    leave = staticmethod(present.reset)
+    """Leave the context as `enter` found it, by what it returned."""
 
     def __enter__(self) -> Passage:
-        if self._entries is None:
-            self._entries = []
-        self._entries.append(self.enter())
+        self._entered = self.enter()
         return self
 
     def __exit__(
@@ -157,8 +157,8 @@ class Passage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._entries is not None
-        self.leave(self._entries.pop())
+        self.leave(self._entered)
+        del self._entered  # it knows the context, which knows the passage
 
     def context(self) -> Context:
         """Return a copy of the present context, inside the passage for good.
@@ -166,17 +166,8 @@ class Passage:
         Whatever the app is asked for may `run` in it, which is quicker than to enter each time.
         """
         context = copy_context()
-        context.run(degraded.resume, self.marks)
-        if self._deadline is not None:
-            context.run(deadline.resume, self._deadline)
-        if self.system.runtime.watchers:
-            context.run(present.set, self)
+        context.run(self.enter)
         return context
-
-    @property
-    def all_headers(self) -> Mapping[str, str]:
-        """All headers of the request, for who does not ask often; else those in `READ`."""
-        return self.headers if self.find_headers is None else self.find_headers()
 
     @property
     def route(self) -> str:
@@ -184,34 +175,76 @@ class Passage:
 
         "" for what no route matches, so that made-up paths are one and not many.
         """
-        if not self._route and self.find_route is not None:
-            return self.find_route()
-        return self._route
-
-    @route.setter
-    def route(self, template: str) -> None:
-        self._route, self.find_route = template, None
+        return self.find_route() if self._route is None else self._route
 
     @property
     def outcome(self) -> Outcome | None:
-        """How the request ended; None: it has not."""
-        return None if self._ended is None else Outcome(*self._ended)
+        """How the request ended; None: it has not, or is none of the app's."""
+        seconds = self._seconds
+        return None if seconds is None else Outcome(self.status, self._failed, seconds)
+
+    def keep_route(self) -> None:
+        """Keep the route as it is known now, where the framework forgets it."""
+        self._route = self.find_route()
+
+    def degraded_header(self) -> str:
+        """Return the value of `X-Degraded` by now; "" for none."""
+        if not self.marks or not self.site.web.degraded_header:
+            return ""
+        return payloads.degraded_header(self.marks)
+
+    def finish(self, status: int | None, failed: bool) -> None:
+        """Hear that the body has ended, was given up by its reader, or never began.
+
+        Only the first call counts, whichever thread it comes from.
+
+        Args:
+            status: the answer's HTTP status; None where no answer was begun.
+            failed: the app raised, or its body broke off. An answer of 500 by itself is none: the
+                status says that.
+        """
+        site = self.site
+        traffic = site.traffic
+        try:
+            traffic.under_way.remove(self)
+        except KeyError:  # has ended already, or is none of the app's
+            return
+        now = site.monotonic()
+        self._seconds = seconds = now - self._started
+        self.status = status
+        route = self._route
+        if route is None:
+            self._route = route = self.find_route()
+        if failed:
+            self._failed = True
+        elif status is not None and status >= 500:
+            failed = True
+        traffic.record(route, seconds, failed, self.waited, now)
+
+    def leave_out(self) -> None:
+        """Hear that the request is for an endpoint of ours, and none of the app's.
+
+        Probes are quick and frequent, and would make the app look better than it is; streams of
+        events are under way for hours.
+        """
+        self.site.traffic.under_way.discard(self)
+
+    # -- whether it is served -----------------------------------------------------------------
 
     def pressed(self) -> bool:
         """Tell whether requests have to be turned away: then `admit` has to be asked."""
-        web, system, waited = self.web, self.system, self.waited
+        site, waited = self.site, self.waited
         return (
             (
                 (waited is not None and waited > EMPTY)
                 or (
                     self.under_way > 1
-                    and system.load.is_crowded(self.under_way, web.most_concurrent)
+                    and site.load.is_crowded(self.under_way, site.web.most_concurrent)
                 )
-                or not (system.degradation.at_rest or system.degradation.level is Level.NORMAL)
+                or not (site.degradation.at_rest or site.degradation.level is Level.NORMAL)
             )
-            and self._traffic is not None
-            and web.shedding
-            and system.active
+            and site.web.shedding
+            and site.system.active
         )
 
     def admit(self, view: Any = None) -> None:
@@ -223,75 +256,63 @@ class Passage:
         Raises:
             OverloadedError: it is not served.
         """
-        if self.pressed():
+        ours = self.site.web.endpoints and is_ours(self.path)
+        if self.pressed() and not ours:
             error = refusal(self, view)
             if error is not None:
-                self._refused = True
+                self.leave_out()
+                self.site.traffic.refuse()
                 raise error
 
-    def begin_answer(self, status: int) -> str:
-        """Keep the status, and the route, which frameworks forget; return `degraded_header()`."""
-        self.status = status
-        if self.find_route is not None:
-            self._route, self.find_route = self.find_route(), None
-        return self.degraded_header() if self.marks else ""
+    def _ask(self) -> None:
+        """Find out how long the request has waited, which is of interest now."""
+        site = self.site
+        site.ensure()
+        self.waited = waited = site.load.waited(self._stamp(), since_received(self.find_socket()))
+        if waited is not None:
+            site.traffic.note_wait(waited)
 
-    def degraded_header(self) -> str:
-        """Return the value of `X-Degraded` by now; "" for none."""
-        if not self.marks or not self.web.degraded_header:
-            return ""
-        return payloads.degraded_header(self.marks)
+    def _stamp(self) -> float | None:
+        """Return when a proxy saw the request, in seconds since 1970; None: none says."""
+        header = self.header(REQUEST_START) if self.site.web.request_start_header else None
+        return stamped(header) if header else None
 
-    def finish(self, status: int | None, failed: bool, route: str | None = None) -> None:
-        """Hear that the body has ended, was given up by its reader, or never began.
+    # -- how much time it has -----------------------------------------------------------------
 
-        Only the first call counts, whichever thread it comes from.
+    @property
+    def deadline(self) -> Deadline | None:
+        """The request's deadline: the app's own, or the caller's where that is sooner.
 
-        Args:
-            status: the answer's HTTP status; None where no answer was begun.
-            failed: the app raised, or its body broke off. An answer of 500 by itself is none: the
-                status says that.
-            route: its template, where the integration has just found it; None: as it is known.
+        In an app inside another it is never later than that one's. What outlives a request that
+        was answered in time is not bound by it.
         """
-        if not self._unfinished:
-            return
         try:
-            self._unfinished.pop()
-        except IndexError:  # another thread was quicker
-            return
-        if route is None:
-            route = self.route
-        else:
-            self._route, self.find_route = route, None
-        now = self.system.runtime.clock.monotonic()
-        seconds = now - self._started
-        self._ended = (status, failed, seconds)
-        if self._traffic is None:
-            return
-        if self._refused:
-            self._traffic.refuse()
-        else:
-            failed = failed or (status or 0) >= 500
-            self._traffic.leave(route, seconds, failed, self.waited, now)
+            own = self._deadline
+        except AttributeError:
+            own = self._deadline = self._own_deadline()
+        if own is not None and self._seconds is not None:
+            own.is_over = self._started + self._seconds < own.at
+        outer = self.outer
+        around = outer.deadline if isinstance(outer, Request) and outer is not self else None
+        return around if own is None or own.is_over else sooner(around, own)
 
-    def _ask(self, connection: Any, socket_of: Callable[[Any], Any]) -> None:
-        """Find out how long the request has waited, if that is of interest."""
-        load = self.system.load
-        header = self.headers.get(REQUEST_START) if self.web.request_start_header else None
-        if header or self._started >= load.ask_at:
-            stamp = stamped(header) if header else None
-            self.waited = load.waited(stamp, since_received(socket_of(connection)))
+    _deadline: Deadline | None
 
-    def _its_deadline(self) -> deadline.Deadline | None:
-        """Return the request's deadline: the app's own, or the caller's where that is earlier.
+    def _own_deadline(self) -> Deadline | None:
+        web, clock, since = self.site.web, self.site.system.runtime.clock, self._started
+        asked = self._asked() if web.deadline_header else None
+        if asked is not None and (web.deadline is None or asked < web.deadline):
+            return Deadline(asked, clock, asked=True, since=since)
+        return None if web.deadline is None else Deadline(web.deadline, clock, since=since)
 
-        The caller's time has run while the request waited.
-        """
-        own, clock, asked = self.web.deadline, self.system.runtime.clock, None
-        if self.headers and self.web.deadline_header:
-            asked = deadline_from_headers(self.headers)
-        if asked is not None:
-            left = max(SOONEST, asked - (self.waited or 0.0))
-            if own is None or left < own:
-                return deadline.within(left, clock, asked=True)
-        return None if own is None else deadline.within(own, clock)
+    def _asked(self) -> float | None:
+        """Return the seconds that the caller had left when the request was taken up."""
+        given = {name: value for name in DEADLINES if (value := self.header(name)) is not None}
+        asked = deadline_from_headers(given)
+        if asked is None:
+            return None
+        waited, stamp = self.waited, self._stamp()
+        if waited is None and stamp is not None:
+            waited = self.site.load.told_by(stamp, ago=self.site.monotonic() - self._started)
+        # The caller's time has run while the request waited.
+        return max(SOONEST, asked - (waited or 0.0))

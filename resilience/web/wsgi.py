@@ -12,6 +12,48 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+class WsgiPassage(Passage):
+    """The passage of a request that has a WSGI environment, or Django's `META`.
+
+    An integration adds how the route is found, and where the path is.
+    """
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        """The request's environment."""
+        environ: WSGIEnvironment = self.source
+        return environ
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The request's path below the app's root."""
+        path: str = self.environ.get("PATH_INFO", "")
+        return path
+
+    @property
+    def method(self) -> str:  # type: ignore[override]
+        """The request's method, in upper case."""
+        method: str = self.environ["REQUEST_METHOD"]
+        return method
+
+    @property
+    def all_headers(self) -> Mapping[str, str]:
+        """All headers of the request, `{name in lower case: value}`."""
+        return {
+            key[5:].replace("_", "-").lower(): value
+            for key, value in self.environ.items()
+            if key.startswith("HTTP_")
+        }
+
+    def header(self, name: str) -> str | None:
+        """Return a header of the request, by its name in lower case; None: it has none."""
+        return self.environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+
+    def find_socket(self) -> Any:
+        """Return the client's socket, where the server lets it be seen."""
+        return self.environ.get("gunicorn.socket") or self.environ.get("werkzeug.socket")
+
+
 def passing(
     passage: Passage,
     app: WSGIApplication,
@@ -24,10 +66,11 @@ def passing(
     """
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        value = passage.begin_answer(int(status[:3]))
-        if value:
+        passage.status = int(status[:3])
+        passage.keep_route()
+        if passage.marks and (value := passage.degraded_header()):
             headers = [*headers, ("X-Degraded", value)]
-        if passage.system.leaving:
+        if passage.site.system.leaving:
             _close_afterwards(start_response)
         return start_response(status, headers, exc_info)
 
@@ -47,28 +90,27 @@ def passing(
 class _Body:
     """A body each of whose parts is made inside the passage."""
 
-    __slots__ = ("_body", "_parts", "_passage", "_run")
+    __slots__ = ("_body", "_ended", "_passage", "_run")
 
     def __init__(self, passage: Passage, context: Context, body: Iterable[bytes]) -> None:
         self._passage = passage
         self._run = context.run
         self._body = body
-        self._parts: Iterator[bytes] | None = None
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
+        run, passage = self._run, self._passage
         try:
-            if self._parts is None:
-                self._parts = self._run(iter, self._body)
-            return self._run(next, self._parts)
-        except StopIteration:
-            self._passage.finish(self._passage.status, failed=False)
+            parts = run(iter, self._body)
+            while (part := run(next, parts, None)) is not None:
+                yield part
+        except GeneratorExit:  # closing says how it ended
             raise
         except BaseException:
-            self._passage.finish(self._passage.status, failed=True)
+            passage.finish(passage.status, failed=True)
             raise
+        self._ended = True
+        passage.finish(passage.status, failed=False)
 
     def close(self) -> None:
         """Close the app's body; the server does so whether it was read to its end or not."""
@@ -79,7 +121,8 @@ class _Body:
         except BaseException:
             self._passage.finish(self._passage.status, failed=True)
             raise
-        self._passage.finish(self._passage.status, failed=False)
+        if not self._ended:
+            self._passage.finish(self._passage.status, failed=False)
 
 
 def _close_afterwards(start_response: StartResponse) -> None:
@@ -92,12 +135,3 @@ def _close_afterwards(start_response: StartResponse) -> None:
     close = getattr(response, "force_close", None)
     if close is not None:
         close()
-
-
-def all_headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return all headers of a request, names in lower case."""
-    return {
-        key[5:].replace("_", "-").lower(): value
-        for key, value in environ.items()
-        if key.startswith("HTTP_")
-    }

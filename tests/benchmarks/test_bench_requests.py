@@ -41,6 +41,7 @@ def test_a_wsgi_app_is_really_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[str] = []
     monkeypatch.setattr(requests, "_start_response", lambda status, *_: statuses.append(status))
 
-    requests.ask_wsgi(requests.flask_app())
+    for app in (requests.flask_app(), requests.django_app(False), requests.django_app(True)):
+        requests.ask_wsgi(app)
 
-    assert statuses == ["200 OK"]
+    assert statuses == ["200 OK"] * 3

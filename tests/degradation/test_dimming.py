@@ -48,11 +48,13 @@ class Process:
 
     def _take(self, waited: float) -> None:
         began = self.clock.monotonic()
-        self.system.traffic.arrive(waited)
+        self.system.traffic.under_way.add(self)
+        self.system.traffic.note_wait(waited)
         self.clock.advance(0.04)
         self.extras()
         took = self.clock.monotonic() - began
-        self.system.traffic.leave("/", took, failed=False, waited=waited)
+        self.system.traffic.under_way.remove(self)
+        self.system.traffic.record("/", took, failed=False, waited=waited)
 
 
 @pytest.fixture
@@ -131,13 +133,13 @@ def test_async_calls_and_blocks_are_timed(
         clock.advance(0.06)
 
     def request() -> None:
-        system.traffic.arrive(0.0)
+        system.traffic.note_wait(0.0)
         clock.advance(0.04)
         asyncio.run(more())
         if system.degradation.enabled("extras"):
             with dimming.timed():
                 clock.advance(0.02)
-        system.traffic.leave("/", 0.12, failed=False)
+        system.traffic.record("/", 0.12, failed=False)
         clock.advance(0.38)
         system.tick()
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience import ConfigurationError, Event, Feature, FeatureState, Level, System
-from resilience.core import degraded
+from resilience.core.request import Request, present
 from resilience.degradation.switches import place_of
 from resilience.testing import ManualClock
 
@@ -130,9 +130,9 @@ def test_a_request_draws_once(system: System) -> None:
 
     requests = []
     for _ in range(60):
-        token = degraded.resume(degraded.Marks())
+        token = present.set(Request())
         requests.append({system.degradation.enabled("it") for _ in range(5)})
-        degraded.end(token)
+        present.reset(token)
 
     assert all(len(answers) == 1 for answers in requests)
     assert 15 < requests.count({True}) < 45
@@ -264,15 +264,15 @@ def test_reading_a_reduced_capability_marks_the_request(system: System) -> None:
     """Less than the settings leave at best; what they never leave is no degradation."""
     system.degradation.add(Feature("search", capability={"reduced": 50}))
     system.degradation.add(Feature("part", capability={"normal": 50}))
-    token = degraded.resume(marks := degraded.Marks())
+    token = present.set(request := Request())
 
     at_best = system.degradation.capability("search"), system.degradation.capability("part")
-    assert (at_best, marks) == ((100, 50), {})
+    assert (at_best, request.marks) == ((100, 50), None)
     system.degradation.degrade("reduced", "drill")
     reduced = system.degradation.capability("search"), system.degradation.capability("part")
-    degraded.end(token)
+    present.reset(token)
 
-    assert (reduced, marks) == ((50, 50), {"search": "limited"})
+    assert (reduced, request.marks) == ((50, 50), {"search": "limited"})
 
 
 def test_who_never_had_it_is_not_served_less(system: System) -> None:
@@ -282,10 +282,10 @@ def test_who_never_had_it_is_not_served_less(system: System) -> None:
     system.degradation.degrade("reduced", "drill")
 
     for key in KEYS[:200]:
-        token = degraded.resume(marks := degraded.Marks())
+        token = present.set(request := Request())
         has = system.degradation.enabled("it", key=key)
-        degraded.end(token)
-        assert marks == ({"it": "off"} if key in had and not has else {})
+        present.reset(token)
+        assert request.marks == ({"it": "off"} if key in had and not has else None)
 
 
 def test_others_may_limit_a_feature(system: System) -> None:

@@ -20,7 +20,7 @@ from resilience import (
     feature,
 )
 from resilience import system as default_system
-from resilience.core import degraded
+from resilience.core.request import Request, present
 from resilience.testing import ManualClock, inactive, reset
 
 
@@ -344,13 +344,12 @@ def test_a_request_is_marked_by_what_was_stepped_down(system: System) -> None:
     system.degradation.kill("killed", "broken")
     system.degradation.degrade("reduced", "drill")
 
-    marks = degraded.Marks()
-    token = degraded.resume(marks)
+    token = present.set(request := Request())
     answers = [call() for call in calls.values()]
-    degraded.end(token)
+    present.reset(token)
 
     assert answers == [None, None, None, None, "full 1"]
-    assert marks == {"level": "off", "killed": "off"}
+    assert request.marks == {"level": "off", "killed": "off"}
 
 
 def test_orders_end_by_themselves_also_for_calls(system: System, clock: ManualClock) -> None:

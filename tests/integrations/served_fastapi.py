@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from resilience import circuit, fallback, system
+from resilience.core.request import present
 from resilience_starlette import Resilience
 from resilience_starlette.dependencies import AppSystem
 
@@ -52,10 +53,10 @@ async def read() -> StreamingResponse:
 
 
 @app.get("/hold")
-async def hold(request: Request) -> float | None:
+async def hold() -> float | None:
     """Hold up the loop, and tell how long the request had waited for it."""
     time.sleep(0.2)  # noqa: ASYNC251 - what one must not do is what is measured
-    waited: float | None = request.scope["resilience.passage"].waited
+    waited: float | None = getattr(present.get(), "waited", None)
     return waited
 
 

@@ -3,9 +3,10 @@
 import time
 from contextlib import suppress
 
-from flask import Flask, request
+from flask import Flask
 
 from resilience import circuit, fallback
+from resilience.core.request import present
 from resilience_flask import Resilience
 
 
@@ -25,7 +26,7 @@ def prices() -> str:
 def hold() -> str:
     """Take a while, and tell how long the request had waited before."""
     time.sleep(0.2)
-    return str(request.environ["resilience.passage"].waited)
+    return str(getattr(present.get(), "waited", "outside"))
 
 
 app = Flask("served shop")

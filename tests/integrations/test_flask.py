@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask
 from flask.cli import routes_command
 
 from resilience import ConfigurationError, ConfigurationWarning
+from resilience.core.request import present
 from resilience.web.passage import Outcome, Passage
 from resilience_flask import Resilience
 from tests.integrations.contract import ENDPOINTS, Ask, Shop
@@ -130,5 +131,6 @@ def test_a_requests_passage_ends_with_its_body(app: Flask, shop: Shop) -> None:
 
 def request_passage() -> Passage:
     """Return the passage of the present request."""
-    passage: Passage = request.environ["resilience.passage"]
+    passage = present.get()
+    assert isinstance(passage, Passage)
     return passage

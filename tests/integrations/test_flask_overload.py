@@ -51,8 +51,7 @@ def test_the_apps_own_answer_wins(shop: Shop) -> None:
     assert (ask("/extras").status, ask("/extras").json) == (429, {"sorry": "level"})
 
     shop.system.degradation.recover()
-    for _ in range(1000):
-        shop.system.traffic.arrive()
+    shop.system.traffic.under_way.update(range(1000))
     assert ask("/extras").status == 500
 
 
@@ -81,8 +80,7 @@ def test_normal_requests_are_turned_away_at_a_level_that_says_so(shop: Shop) -> 
 def test_all_shedding_can_be_off(shop: Shop) -> None:
     """By one setting; requests are counted all the same."""
     _, ask = set_up(shop, shedding=False)
-    for _ in range(2000):
-        shop.system.traffic.arrive()
+    shop.system.traffic.under_way.update(range(2000))
 
     assert ask("/extras").status == 200
     assert shop.system.traffic.totals().finished == 1

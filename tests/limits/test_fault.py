@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from resilience import Circuit, DeadlineExceededError, System
-from resilience.settings import WebSettings
 from resilience.testing import ManualClock
 from resilience.web.passage import Passage
 from tests.limits.conftest import Blocked
+from tests.web.passages import PlainPassage
 
 Take = Callable[[float], None]
 
@@ -38,7 +38,7 @@ def upstream(system: System, take: Take) -> Circuit:
 def request_of(system: System, asked: str = "", deadline: float | None = None) -> Passage:
     """Return a request, with the time that its sender asks for and the app gives."""
     headers = {"x-request-timeout": asked} if asked else {}
-    return Passage(system, WebSettings(deadline=deadline), headers, "/", "GET")
+    return PlainPassage(system, headers, deadline=deadline)
 
 
 def late(take: Take, seconds: float, text: str = "was not done") -> bool:

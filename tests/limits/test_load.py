@@ -11,10 +11,9 @@ CRITICAL, NORMAL, SHEDDABLE = Criticality.CRITICAL, Criticality.NORMAL, Critical
 
 def serve(system: System, clock: ManualClock, seconds: float, at_once: int = 60) -> None:
     """Serve requests at once, each of which takes `seconds`, and let a second pass."""
+    system.traffic.peak = at_once
     for _ in range(at_once):
-        system.traffic.arrive()
-    for _ in range(at_once):
-        system.traffic.leave("/", seconds, failed=False)
+        system.traffic.record("/", seconds, failed=False)
     clock.advance(1)
     system.tick()
 

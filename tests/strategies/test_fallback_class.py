@@ -9,6 +9,7 @@ import pytest
 
 from resilience import ConfigurationError, DecorationError, Event, Fallback, Source, System
 from resilience.core import degraded
+from resilience.core.request import Request, present
 from resilience.testing import ManualClock, inactive
 from tests.strategies.conftest import DownError, down, failing
 
@@ -145,11 +146,11 @@ def test_last_good_answers_of_methods_are_their_objects_own(system: System) -> N
 
 def test_an_answer_marks_the_request_and_is_told(system: System, events: list[Event]) -> None:
     """By the fallback's name."""
-    token = degraded.resume({})
+    token = present.set(Request())
     Fallback("instead", name="prices", system=system).call(down)
     Fallback("instead", system=system).call(down)
     marks = degraded.marks()
-    degraded.end(token)
+    present.reset(token)
 
     assert marks == {"prices": "fallback", "fallback": "fallback"}
     assert [(each.type, each.component) for each in events] == [

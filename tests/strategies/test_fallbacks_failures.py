@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from resilience import CircuitOpenError, Event, Rejected, Source, System, fallback
 from resilience.core import degraded
+from resilience.core.request import Request, present
 from tests.strategies.conftest import Call, DownError, as_maker, down, failing, run
 
 
@@ -123,7 +124,7 @@ def test_an_answer_is_told_and_marked(system: System, events: list[Event], kind:
     """One event with source and error, the request marked degraded; none for good answers."""
     guard = system.fallback(failing(OSError()), Source("instead", name="the list"))
     good, bad = guard(kind(abs)), guard(kind(down))
-    token = degraded.resume({})
+    token = present.set(Request())
     try:
         run(good, 5)
         assert (degraded.marks(), events) == ({}, [])
@@ -131,7 +132,7 @@ def test_an_answer_is_told_and_marked(system: System, events: list[Event], kind:
         run(bad)
         assert list(degraded.marks().values()) == ["fallback"]
     finally:
-        degraded.end(token)
+        present.reset(token)
 
     assert [event.type for event in events] == ["fallback_used"]
     assert dict(events[0].data) == {"source": "the list", "error": "DownError"}

@@ -9,6 +9,7 @@ import pytest
 
 from resilience import CircuitOpenError, ConfigurationError, Event, System
 from resilience.core import degraded
+from resilience.core.request import Request, present
 from resilience.core.rescue import Wait
 from resilience.strategies import restores
 from resilience.strategies.checkpoints import MemoryCheckpoint
@@ -163,11 +164,11 @@ def test_without_put_back_the_state_is_the_answer(
     """For functions that load it; the request is marked degraded."""
     store = MemoryCheckpoint()
     store.save([3])
-    token = degraded.resume({})
+    token = present.set(Request())
 
     answer = ask(Restore(store, name="prices", system=system), prices, "tea")
     marks = degraded.marks()
-    degraded.end(token)
+    present.reset(token)
 
     assert (answer, marks) == ([3], {"prices": "stale"})
     assert [(event.type, event.component, event.data["source"]) for event in events] == [

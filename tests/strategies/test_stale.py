@@ -9,6 +9,7 @@ import pytest
 
 from resilience import Event, Source, System
 from resilience.core import degraded
+from resilience.core.request import Request, present
 from resilience.testing import ManualClock, inactive
 from tests.strategies.conftest import (
     Call,
@@ -31,10 +32,10 @@ def test_the_last_good_answer_comes_before_all_sources(
         assert run(guarded, 1) == upstream.answer
     upstream.is_down = True
 
-    token = degraded.resume({})
+    token = present.set(Request())
     assert run(guarded, 1) == "new"
     assert run(guarded, 2) == "nothing"
-    degraded.end(token)
+    present.reset(token)
 
     assert [event.data["source"] for event in events] == ["stale", "value"]
 
@@ -43,12 +44,12 @@ def test_it_is_marked_stale(ask: Call, upstream: Upstream) -> None:
     """`X-Degraded` tells stale answers from others."""
     ask()
     upstream.is_down = True
-    token = degraded.resume({})
+    token = present.set(Request())
 
     ask()
     assert list(degraded.marks().values()) == ["stale"]
 
-    degraded.end(token)
+    present.reset(token)
 
 
 @pytest.mark.parametrize(("age", "answer"), [(0, "kept"), (299.9, "kept"), (300, "nothing kept")])

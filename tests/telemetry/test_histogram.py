@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.telemetry.histogram import ERROR, LONGEST, SHORTEST, Histogram, Meter
+from resilience.telemetry.histogram import ERROR, LONGEST, SHORTEST, Durations, Histogram, covered
 
 SPAN = 10.0  # so that a slice is a second
 
@@ -62,16 +62,19 @@ def test_a_quantile_is_off_by_no_more_than_the_bound(
     assert ERROR < 0.045
 
 
-@given(st.lists(st.integers(0, 3_000).map(lambda ms: ms / 1000), min_size=1, max_size=60))
-def test_a_meter_counts_the_window(gaps: list[float]) -> None:
-    """It holds those of the last ten slices."""
-    meter, now = Meter(SPAN), 0.0
+@given(st.lists(st.floats(0.0, 200.0), max_size=80))
+def test_many_at_once_are_counted_as_one_after_the_other(durations: list[float]) -> None:
+    """Sorted first, and each bin searched for once."""
+    together, singly = Histogram(SPAN), Histogram(SPAN)
 
-    for gap in gaps:
-        now += gap
-        meter.record(now)
+    together.add(Durations(durations.copy()))
+    for seconds in durations:
+        singly.record(0.0, seconds)
 
-    assert meter.count(now) == len(_seen([(gap, 1.0, False) for gap in gaps])[1])
+    assert together.count(0.0) == singly.count(0.0) == len(durations)
+    assert together.seconds(0.0) == pytest.approx(singly.seconds(0.0))
+    for share in (0.01, 0.5, 0.95, 1.0):
+        assert together.quantile(0.0, share) == singly.quantile(0.0, share)
 
 
 def test_nothing_is_left_of_a_window_that_is_over() -> None:
@@ -98,19 +101,16 @@ def test_what_is_out_of_range_counts_at_its_end(seconds: float, told: float) -> 
 
 def test_a_clock_read_a_little_too_early_counts_in_the_present_slice() -> None:
     """Two threads may come to the lock in the other order than they read the clock."""
-    histogram, meter = Histogram(SPAN), Meter(SPAN)
+    histogram = Histogram(SPAN)
     for now in (3.001, 2.999):
         histogram.record(now, 1.0)
-        meter.record(now)
 
-    assert histogram.count(3.001) == meter.count(3.001) == 2
-    assert histogram.count(12.9) == meter.count(12.9) == 2
+    assert histogram.count(3.001) == 2
+    assert histogram.count(12.9) == 2
 
 
-def test_a_meter_knows_how_long_it_has_counted() -> None:
+def test_a_window_spans_what_has_passed_of_it() -> None:
     """A rate right after the start is over the time that has passed, but over a slice at least."""
-    meter = Meter(SPAN)
-
-    assert meter.covered(100.2, since=100.0) == 1.0
-    assert meter.covered(104.0, since=100.0) == 4.0
-    assert meter.covered(150.5, since=100.0) == 9.5
+    assert covered(100.2, since=100.0, span=SPAN) == 1.0
+    assert covered(104.0, since=100.0, span=SPAN) == 4.0
+    assert covered(150.5, since=100.0, span=SPAN) == 9.5

@@ -35,7 +35,7 @@ def client(system: System) -> OpenFeatureClient:
     """Give a client of the system's features `search` and `reviews`."""
     system.degradation.add(Feature("search", capability={"reduced": 40.5}, off_at="minimal"))
     system.degradation.add(Feature("reviews", rollout=30))
-    api.set_provider(ResilienceProvider(system.degradation), "ours")
+    api.set_provider_and_wait(ResilienceProvider(system.degradation), "ours")
     return api.get_client("ours")
 
 
@@ -147,7 +147,7 @@ class Service(InMemoryProvider):
 def service() -> Service:
     """Give a flag service behind the domain "theirs"."""
     service = Service()
-    api.set_provider(service, "theirs")
+    api.set_provider_and_wait(service, "theirs")
     return service
 
 
@@ -275,7 +275,7 @@ def test_a_provider_that_becomes_our_own_is_not_followed(
     system.degradation.follow(api.get_client("theirs"))
     look(system)
 
-    api.set_provider(ResilienceProvider(system.degradation), "theirs")
+    api.set_provider_and_wait(ResilienceProvider(system.degradation), "theirs")
     look(system)
 
     assert not system.degradation.enabled("it")

@@ -62,8 +62,7 @@ def test_latency_is_the_share_asked_for(traffic: Traffic) -> None:
 
 def test_waiting_counts_for_whoever_asked(traffic: Traffic) -> None:
     """Latency is from the request's coming to its end; what the process spent on it is less."""
-    traffic.arrive(2.0)
-    traffic.leave("/", 0.5, failed=False, waited=2.0)
+    traffic.record("/", 0.5, failed=False, waited=2.0)
 
     assert traffic.latency(0.95, "/", least=1) == pytest.approx(2.5, rel=0.045)
     assert traffic.totals().seconds == 0.5
@@ -142,20 +141,19 @@ def test_memory_does_not_grow_with_requests_or_paths(clock: ManualClock) -> None
     assert grown < 200_000  # slices come and go; 12 histograms of 8 KB in all their slices
 
 
-def test_arrivals_concurrency_and_waiting(clock: ManualClock, traffic: Traffic) -> None:
-    """What comes in, what is under way, and how long it waited before."""
-    assert traffic.arrive() == 1
-    assert traffic.arrive(0.5) == 2
-    assert traffic.arrive(1.5) == 3
+def test_totals_have_arrivals_and_waiting(traffic: Traffic) -> None:
+    """What came in, whatever became of it, and how long it is known to have waited before."""
+    traffic.under_way.update({"one", "another"})
+    traffic.note_wait(0.5)
+    traffic.note_wait(1.5)
     traffic.refuse()
-    clock.advance(3)
 
     assert traffic.concurrency() == 2
-    assert traffic.arrival_rate() == pytest.approx(1.0)
-    assert traffic.waiting(0.5, least=1) == pytest.approx(0.5, rel=0.045)
-    assert traffic.waiting(1.0, least=1) == pytest.approx(1.5, rel=0.045)
+    assert traffic.totals().arrived == 3
 
-    traffic.leave("/", 3.0, failed=False)
+    traffic.under_way.remove("one")
+    assert traffic.totals().arrived == 3  # it is about to be recorded
+    traffic.record("/", 3.0, failed=False, waited=1.5)
 
     assert traffic.concurrency() == 1
     assert traffic.totals() == Totals(
@@ -163,11 +161,12 @@ def test_arrivals_concurrency_and_waiting(clock: ManualClock, traffic: Traffic) 
     )
 
 
-def test_nobody_knows_the_waiting_where_it_was_never_told(traffic: Traffic) -> None:
-    """No number is better than a made-up 0."""
-    traffic.arrive()
+def test_the_peak_is_since_it_was_asked_last(traffic: Traffic) -> None:
+    """Then it is what is under way at that time."""
+    traffic.under_way.update(range(3))
+    traffic.peak = 7
 
-    assert traffic.waiting(0.95, least=1) is None
+    assert [traffic.take_peak(), traffic.take_peak()] == [7, 3]
 
 
 def test_a_snapshot_has_every_route_most_requested_first(
@@ -205,8 +204,11 @@ def test_no_request_is_lost_between_threads(traffic: Traffic) -> None:
 
     def serve() -> None:
         for number in range(2_000):
-            traffic.arrive(0.01)
-            traffic.leave(f"/{number % 5}", 0.01, failed=number % 2 == 0)
+            request = object()
+            traffic.under_way.add(request)
+            traffic.note_wait(0.01)
+            traffic.under_way.remove(request)
+            traffic.record(f"/{number % 5}", 0.01, failed=number % 2 == 0)
 
     threads = [threading.Thread(target=serve) for _ in range(8)]
     for thread in threads:
@@ -222,12 +224,13 @@ def test_no_request_is_lost_between_threads(traffic: Traffic) -> None:
 
 def test_a_fork_begins_anew(traffic: Traffic) -> None:
     """The parent's requests, and a lock that one of its threads held, are none of the child's."""
-    traffic.arrive()
+    traffic.under_way.add("the parent's")
     traffic._lock.acquire()
 
     traffic.after_fork()
+    traffic.record("/", 0.1, failed=False)
 
-    assert traffic.arrive() == 1
+    assert traffic.concurrency() == 0
     assert traffic.totals().arrived == 1
 
 

@@ -12,20 +12,18 @@ from resilience.core import degraded
 from resilience.settings import WebSettings
 from resilience.testing import ManualClock
 from resilience.web.asgi import (
-    PASSAGE,
-    Answers,
     App,
+    AsgiPassage,
+    Edge,
     Message,
     Receive,
     Refusal,
     Scope,
     Send,
-    passage_of,
-    passing,
     path_below_root,
     whole_path,
 )
-from resilience.web.passage import Outcome
+from resilience.web.passage import Outcome, Passage, Site
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
 PART = {"type": "http.response.body", "body": b"part", "more_body": True}
@@ -55,11 +53,20 @@ def test_the_connection_is_found_where_the_server_shows_it(system: System) -> No
 
     def waited(receive: Any) -> float | None:
         scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        return passage_of(scope, System(clock=ManualClock()), WebSettings(), receive).waited
+        site = Site(System(clock=ManualClock()), WebSettings())
+        return AsgiPassage(site, scope, receive).waited
 
     told = [waited(each) for each in (Cycle(Transport()).receive, Cycle(None).receive, plain, None)]
 
     assert told == [0.25 if sys.platform == "linux" else None, None, None, None]
+
+
+class Routed(AsgiPassage):
+    """A request whose route is known."""
+
+    def find_route(self) -> str:
+        """Return it."""
+        return "/t"
 
 
 class Request:
@@ -74,20 +81,22 @@ class Request:
 
     def __init__(self, system: System, app: App, breaks: int | None = None, **scope: Any) -> None:
         self.scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], **scope}
-        self.passage = passage_of(self.scope, system, WebSettings(deadline=10))
+        self.passage: Passage
         self.sent: list[Message] = []
         self.outcomes: list[Outcome | None] = []
-        self._app = app
+        self._edge = Edge(app, Site(system, WebSettings(deadline=10)), self._passage)
         self._breaks = breaks
 
     def run(self) -> None:
         """Serve it."""
         asyncio.run(self._run())
 
+    def _passage(self, site: Site, scope: Scope, receive: Receive) -> Passage:
+        self.passage = Routed(site, scope, receive)
+        return self.passage
+
     async def _run(self) -> None:
-        await passing(
-            self.passage, self._app, self.scope, self._receive, self._send, lambda _: "/t"
-        )
+        await self._edge(self.scope, self._receive, self._send)
 
     async def _send(self, message: Message) -> None:
         if len(self.sent) == self._breaks:
@@ -126,7 +135,7 @@ def test_a_passage_ends_with_the_last_part(system: System, clock: ManualClock) -
     with pytest.raises(ZeroDivisionError):
         request.run()
 
-    assert request.outcomes == [None, None, None]
+    assert request.outcomes == [None, None, Outcome(200, False, 1.0)]
     assert request.passage.outcome == Outcome(200, False, 1.0)
     assert request.passage.route == "/t"
 
@@ -213,8 +222,8 @@ def test_a_broken_body_is_not_taken_for_a_lost_connection(system: System) -> Non
 def test_rejections_are_answered_before_the_answer_has_begun(system: System) -> None:
     """After that they are the server's to see: it breaks the connection off."""
     error = CircuitOpenError("payments", 5.0)
-    refused = Request(system, Answers(sending(then=error)))
-    broken = Request(system, Answers(sending(START, PART, then=error)))
+    refused = Request(system, sending(then=error))
+    broken = Request(system, sending(START, PART, then=error))
 
     refused.run()
     with pytest.raises(CircuitOpenError):
@@ -228,9 +237,10 @@ def test_rejections_are_answered_before_the_answer_has_begun(system: System) -> 
     assert broken.passage.outcome == Outcome(200, True, 0.0)
 
 
-def test_without_a_passage_nothing_is_answered() -> None:
-    """A websocket's rejection, and an app outside of ours, are left alone."""
-    app = Answers(sending(then=CircuitOpenError("payments", 5.0)))
+def test_without_a_passage_nothing_is_answered(system: System) -> None:
+    """A websocket's rejection is left alone."""
+    error = CircuitOpenError("payments", 5.0)
+    app = Edge(sending(then=error), Site(system, WebSettings()))
 
     async def unused(message: Any = None) -> Any:
         raise AssertionError
@@ -274,10 +284,27 @@ def test_paths(scope: dict[str, str], below: str, whole: str) -> None:
     assert (path_below_root(scope), whole_path(scope)) == (below, whole)
 
 
-def test_only_what_a_passage_reads_is_read(system: System) -> None:
-    """Of the headers, those with a deadline."""
-    headers = [(b"x-request-timeout", b"2"), (b"cookie", b"secret=1"), (b"accept", b"*/*")]
-    request = Request(system, sending(), headers=headers)
+def test_headers_are_read_when_somebody_asks(system: System) -> None:
+    """A request's time is the caller's, where that is shorter; names are in lower case."""
+    headers = [(b"x-request-timeout", b"2"), (b"cookie", b"secret=1")]
+    seen: list[object] = []
 
-    assert request.passage.headers == {"x-request-timeout": "2"}
-    assert request.scope[PASSAGE] is request.passage
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(remaining())
+
+    request = Request(system, app, headers=headers)
+    request.run()
+
+    assert seen == [2.0]
+    assert request.passage.all_headers == {"x-request-timeout": "2", "cookie": "secret=1"}
+
+
+def test_an_error_of_the_server_itself_counts_once(system: System) -> None:
+    """The passage ends before the last part is sent: a connection lost with it is no failure."""
+    request = Request(system, sending(START, END), breaks=1)
+
+    with pytest.raises(OSError, match="gone"):
+        request.run()
+
+    assert request.passage.outcome == Outcome(200, False, 0.0)
+    assert system.traffic.totals().finished == 1

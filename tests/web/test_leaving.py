@@ -11,7 +11,8 @@ from resilience import System
 from resilience.settings import WebSettings
 from resilience.web import asgi, wsgi
 from resilience.web.asgi import Message, Receive, Scope, Send
-from resilience.web.passage import Passage
+from resilience.web.passage import Site
+from tests.web.passages import PlainPassage
 
 
 class GunicornsResponse:
@@ -41,7 +42,7 @@ def test_gunicorn_is_told_to_close(system: System, leaving: bool) -> None:
     """As it drops the header, which PEP 3333 does not allow an app to send."""
     system.leaving = leaving
     response = GunicornsResponse()
-    passage = Passage(system, WebSettings(), {}, "/", "GET")
+    passage = PlainPassage(system)
 
     b"".join(wsgi.passing(passage, hello, {}, response.start_response))
 
@@ -53,7 +54,7 @@ def test_another_server_is_left_alone(system: System) -> None:
     """Its `start_response` is a plain function."""
     system.leaving = True
     started: list[str] = []
-    passage = Passage(system, WebSettings(), {}, "/", "GET")
+    passage = PlainPassage(system)
 
     def start(status: str, headers: Any, exc_info: Any = None) -> Any:
         started.append(status)
@@ -86,7 +87,6 @@ def test_asgi_answers_close_their_connection(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    passage = asgi.passage_of(scope, system, WebSettings())
-    asyncio.run(asgi.passing(passage, app, scope, receive, send, lambda _: ""))
+    asyncio.run(asgi.Edge(app, Site(system, WebSettings()))(scope, receive, send))
 
     assert ((b"connection", b"close") in sent[0]["headers"]) is closes

@@ -2,28 +2,21 @@
 
 import asyncio
 import contextvars
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from resilience import System, remaining
 from resilience.core import degraded
-from resilience.settings import WebSettings
 from resilience.testing import ManualClock, inactive
-from resilience.web.passage import Outcome, Passage
-
-
-def passage_of(
-    system: System, headers: Mapping[str, str] | None = None, **settings: Any
-) -> Passage:
-    """Return a passage through an app with these web settings."""
-    return Passage(system, WebSettings(**settings), headers or {}, "/orders/7", "GET")
+from resilience.web.endpoints import leave_out
+from resilience.web.passage import Outcome
+from tests.web.passages import PlainPassage
 
 
 def test_marks_are_kept_with_the_request(system: System) -> None:
     """Also those of its tasks; nothing is left behind."""
-    passage = passage_of(system)
+    passage = PlainPassage(system)
 
     async def view() -> None:
         await asyncio.gather(asyncio.create_task(later()))
@@ -43,7 +36,7 @@ def test_a_passage_is_entered_again_for_each_part_of_a_body(
     system: System, clock: ManualClock
 ) -> None:
     """In another context than before: the same marks, and what is left of the same time."""
-    passage = passage_of(system, deadline=3)
+    passage = PlainPassage(system, deadline=3)
     with passage:
         degraded.mark("prices", "stale")
     clock.advance(2)
@@ -60,15 +53,15 @@ def test_a_passage_inside_another_leaves_the_outer_one_as_it_was(
     system: System, clock: ManualClock
 ) -> None:
     """An app mounted in an app: marks of its own, and never more time than the outer one has."""
-    outer = passage_of(system, deadline=3)
+    outer = PlainPassage(system, deadline=3)
 
     with outer:
         clock.advance(1)
-        inner = passage_of(system, deadline=10)
+        inner = PlainPassage(system, deadline=10)
         with inner:
             degraded.mark("prices", "stale")
             assert remaining() == 2.0
-        with passage_of(system):
+        with PlainPassage(system):
             assert remaining() == 2.0
         assert degraded.marks() == {}
 
@@ -77,7 +70,7 @@ def test_a_passage_inside_another_leaves_the_outer_one_as_it_was(
 
 def test_a_failing_app_leaves_the_context_as_it_was(system: System) -> None:
     """Whatever comes out."""
-    with pytest.raises(KeyboardInterrupt), passage_of(system, deadline=3):
+    with pytest.raises(KeyboardInterrupt), PlainPassage(system, deadline=3):
         raise KeyboardInterrupt
 
     assert remaining() is None
@@ -101,13 +94,28 @@ def test_a_request_has_the_apps_time_or_the_callers(
     system: System, settings: dict[str, Any], headers: dict[str, str], left: float | None
 ) -> None:
     """Whichever is shorter; the caller's only where the app listens."""
-    with passage_of(system, headers, **settings):
+    with PlainPassage(system, headers, **settings):
         assert remaining() == left
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(2.0, None), (4.0, 0.0)])
+def test_what_outlives_a_request_has_all_the_time(
+    system: System, clock: ManualClock, seconds: float, left: float | None
+) -> None:
+    """A listener that it began keeps its context for days; one that is late is to stop."""
+    passage = PlainPassage(system, deadline=3)
+    inside = passage.context()
+    clock.advance(seconds)
+
+    passage.finish(200, failed=False)
+    clock.advance(60)
+
+    assert inside.run(remaining) == left
 
 
 def test_the_header_is_empty_where_the_app_wants_none(system: System) -> None:
     """`degraded_header=False`."""
-    passage = passage_of(system, degraded_header=False)
+    passage = PlainPassage(system, degraded_header=False)
 
     with passage:
         degraded.mark("prices", "stale")
@@ -117,7 +125,7 @@ def test_the_header_is_empty_where_the_app_wants_none(system: System) -> None:
 
 def test_only_the_first_end_counts(system: System, clock: ManualClock) -> None:
     """A body may end, break off and be closed, all for one request."""
-    passage = passage_of(system)
+    passage = PlainPassage(system)
     assert passage.outcome is None
     clock.advance(1.5)
 
@@ -130,7 +138,7 @@ def test_only_the_first_end_counts(system: System, clock: ManualClock) -> None:
 
 def test_a_route_is_unknown_until_the_integration_says_it(system: System) -> None:
     """And what no route matches stays one and the same."""
-    assert passage_of(system).route == ""
+    assert PlainPassage(system).route == ""
 
 
 @pytest.mark.parametrize(
@@ -141,8 +149,7 @@ def test_a_finished_request_counts_for_its_route(
     system: System, clock: ManualClock, status: int, failed: bool, share: float
 ) -> None:
     """How long it took, and whether it was a server error or broke off."""
-    passage = passage_of(system)
-    passage.route = "/orders/<int:order>"
+    passage = PlainPassage(system, route="/orders/<int:order>")
     assert system.traffic.concurrency() == 1
 
     clock.advance(0.5)
@@ -156,20 +163,22 @@ def test_a_finished_request_counts_for_its_route(
 
 
 def test_our_own_endpoints_are_no_traffic(system: System) -> None:
-    """A probe a second would hide how slow the app is; without ours the path is the app's."""
-    Passage(system, WebSettings(), {}, "/health", "GET").finish(503, failed=False)
+    """A probe a second would hide how slow the app is, and a dashboard is open for hours."""
+    passage = PlainPassage(system)
+
+    with passage:
+        leave_out()
+        assert system.traffic.concurrency() == 0
+    passage.finish(503, failed=False)
 
     assert system.traffic.totals().arrived == 0
-
-    Passage(system, WebSettings(endpoints=False), {}, "/health", "GET").finish(503, failed=False)
-
-    assert system.traffic.totals().failed == 1
+    assert passage.outcome is None
 
 
 def test_a_system_that_is_switched_off_turns_nobody_away(system: System) -> None:
     """`resilience.testing.inactive` and a baseline to compare with have no guards at all."""
     system.degradation.degrade("emergency", "a test of it")
-    passage = passage_of(system)
+    passage = PlainPassage(system)
     assert passage.pressed()
 
     with inactive(system):

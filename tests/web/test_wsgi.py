@@ -10,10 +10,10 @@ import pytest
 
 from resilience import System, remaining
 from resilience.core import degraded
-from resilience.settings import WebSettings
 from resilience.testing import ManualClock
-from resilience.web.passage import Outcome, Passage
+from resilience.web.passage import Outcome
 from resilience.web.wsgi import passing
+from tests.web.passages import PlainPassage
 
 Answer = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
@@ -32,9 +32,10 @@ class Request:
     """One request to an app, and what the server saw of the answer."""
 
     def __init__(self, system: System, app: Answer, **environ: Any) -> None:
-        self.passage = Passage(system, WebSettings(deadline=10), {}, "/", "GET")
+        self.passage = PlainPassage(system, deadline=10)
         self.started: list[tuple[str, list[tuple[str, str]]]] = []
         self.body: Any = passing(self.passage, app, environ, self._start)
+        self.parts = iter(self.body)
 
     def _start(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         self.started.append((status, headers))
@@ -51,13 +52,13 @@ def test_every_part_is_made_inside_the_passage(system: System, clock: ManualCloc
 
     request = Request(system, app)
     contexts = [contextvars.Context() for _ in range(3)]
-    parts = [context.run(next, request.body) for context in contexts]
+    parts = [context.run(next, request.parts) for context in contexts]
 
     assert parts == [b"9.0", b"8.0", b"7.0"]
     assert [context.run(remaining) for context in contexts] == [None] * 3
     assert request.passage.outcome is None
     with pytest.raises(StopIteration):
-        next(request.body)
+        next(request.parts)
     assert request.passage.outcome == Outcome(200, False, 3.0)
 
 
@@ -91,7 +92,7 @@ def test_what_was_degraded_before_the_start_is_named(system: System) -> None:
 
 def test_an_app_that_raises_has_failed(system: System) -> None:
     """Before it began an answer."""
-    passage = Passage(system, WebSettings(), {}, "/", "GET")
+    passage = PlainPassage(system)
 
     with pytest.raises(ZeroDivisionError):
         passing(passage, lambda environ, start: [b"" * (1 // 0)], {}, lambda *_: print)
@@ -108,9 +109,9 @@ def test_a_body_that_breaks_off_has_failed(system: System) -> None:
         raise ConnectionError
 
     request = Request(system, app)
-    assert next(request.body) == b"part"
+    assert next(request.parts) == b"part"
     with pytest.raises(ConnectionError):
-        next(request.body)
+        next(request.parts)
     request.body.close()
 
     assert request.passage.outcome == Outcome(200, True, 0.0)

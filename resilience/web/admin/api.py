@@ -109,6 +109,7 @@ def answer(system: System, request: Request, actor: object | None) -> Answer:
         request: the request.
         actor: who sends it; None: nobody who is allowed, for whom there is nothing here.
     """
+    endpoints.leave_out()
     if actor is None or not _is_there(request.path):
         return problem(404, "Not Found")
     allowed = _METHODS.get(request.path, _READING)
