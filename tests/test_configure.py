@@ -106,7 +106,7 @@ def test_a_reload_keeps_an_open_circuit_open(system: System) -> None:
     fail(circuit, 5)
     before = circuit.snapshot()
 
-    system.configure({"circuits": {"it": {"window": 5, "failure_threshold": 9}}})
+    system.configure({"circuits": {"it": {"window": 5, "failure_threshold": 4}}})
 
     assert circuit.snapshot() == before
 

@@ -151,7 +151,7 @@ class Automaton:
         wait = self._next_wait(now)
         self._opened_at = self._runtime.clock.time()
         self._become(
-            Open(since=now, until=now + wait),
+            Open(since=now, until=now + wait, counts=counts),
             signals.circuit_opened,
             now,
             reason=reason,

@@ -30,7 +30,6 @@ from resilience.core.classify import is_client_error, matches, says_nothing
 from resilience.core.entered import Entered
 from resilience.core.runtime import Runtime
 from resilience.core.shell import call_async, call_sync
-from resilience.core.window import Counts
 from resilience.errors import CircuitOpenError, DeadlineExceededError, ResilienceError
 
 P = ParamSpec("P")
@@ -163,9 +162,7 @@ class Circuit(Led):
         """Return all that is known of it at this moment. Reading changes nothing."""
         now = self.monotonic()
         with self._lock:
-            counts = (
-                self._state.window.counts(now) if type(self._state) is Closed else Counts(0, 0, 0)
-            )
+            counts = self._state.seen(now)
             judged = counts.calls >= self.settings.calls_to_judge and counts.calls > 0
             return CircuitSnapshot(
                 name=self.name,

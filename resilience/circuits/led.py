@@ -255,7 +255,7 @@ class Led(Automaton):
             self._relapses = verdict.relapses
             if verdict.error and self._last_error is None:
                 self._last_error = ResilienceError(verdict.error)
-            self._move(Open(since=now, until=now + verdict.left))
+            self._move(Open(now, now + verdict.left, Counts(*verdict.counts)))
         elif verdict.state == HALF_OPEN:
             self._move(HalfOpen())
         elif led:

@@ -25,7 +25,8 @@ class CircuitSnapshot:
         name: the circuit's name.
         state: what it does with calls now.
         shadow: True while it only records and announces, and rejects nothing.
-        calls, failures, slow_calls: what the window holds (0 while not closed).
+        calls, failures, slow_calls: what the window holds; while open what it held when it opened,
+            while half-open the trials that have ended.
         failure_rate, slow_call_rate: shares 0-1 of `calls`; None below `min_calls`.
         rejected: calls refused since it was made or reset.
         opened_at: wall-clock time, seconds since 1970-01-01 UTC, of the last opening; None: never.

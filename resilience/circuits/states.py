@@ -18,6 +18,8 @@ from resilience.core.window import Counts, CountWindow, TimeWindow, Window
 
 Permit = Iterator[object]
 
+_NONE = Counts(0, 0, 0)
+
 FIRST_SHARE = 0.1  # of calls, admitted at the start of a ramp
 
 
@@ -62,6 +64,10 @@ class Closed:
         """Return the calls that were counted in it."""
         return self.window.totals()
 
+    def seen(self, now: float) -> Counts:
+        """Return what people are shown: what the window holds."""
+        return self.window.counts(now)
+
     def admits(self, settings: CircuitSettings, now: float, random: Random) -> bool:
         """Tell whether this call passes: all do, except during the ramp after closing."""
         left = self.ramp_until - now
@@ -95,14 +101,25 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Calls are rejected until a moment; both in monotonic seconds."""
+    """Calls are rejected until a moment; both in monotonic seconds.
+
+    Args:
+        since: when it opened.
+        until: when a call may try again.
+        counts: those that opened it.
+    """
 
     since: float
     until: float
+    counts: Counts = _NONE
 
     def totals(self) -> Counts:
         """Return none: no call passes."""
-        return Counts(0, 0, 0)
+        return _NONE
+
+    def seen(self, now: float) -> Counts:
+        """Return what people are shown: what opened it."""
+        return self.counts
 
 
 class Trial:
@@ -134,6 +151,10 @@ class HalfOpen:
     def totals(self) -> Counts:
         """Return the trials that were counted in it."""
         return Counts(self.successes + self.failures, self.failures, 0)
+
+    def seen(self, now: float) -> Counts:
+        """Return what people are shown: the trials that have ended."""
+        return self.totals()
 
     def admit(self, settings: CircuitSettings, now: float) -> Trial | None:
         """Return a place, or None when all are taken."""

@@ -137,6 +137,29 @@ def test_half_open_closes_at_the_threshold_and_not_before(
     assert circuit.snapshot().calls == 0
 
 
+def test_an_open_circuit_shows_what_opened_it(
+    exact: System, clock: ManualClock, calls: Calls
+) -> None:
+    """So people see why; half-open it shows its trials, and closed what has come since."""
+    circuit = exact.circuits.get("it", min_calls=2)
+    calls.succeed(circuit)
+    wait = calls.trip(circuit)
+
+    def shown() -> tuple[int, int, float | None]:
+        snapshot = circuit.snapshot()
+        return snapshot.calls, snapshot.failures, snapshot.failure_rate
+
+    assert shown() == (6, 5, 5 / 6)
+    clock.advance(wait)
+    assert shown() == (6, 5, 5 / 6)
+    calls.succeed(circuit)
+    assert shown() == (1, 0, None)
+    calls.fail(circuit, 2)
+    assert shown() == (3, 2, 2 / 3)
+    circuit.reset()
+    assert shown() == (0, 0, None)
+
+
 def test_half_open_opens_as_soon_as_it_cannot_close_any_more(
     exact: System, clock: ManualClock, calls: Calls
 ) -> None:

@@ -47,6 +47,7 @@ class Model:
     trials: list[Permit] = field(default_factory=list)
     good: int = 0
     bad: int = 0
+    opened_by: tuple[int, int, int] = (0, 0, 0)
     openings: int = 0  # that are not forgiven
     expected_wait: float = 0.0
     rejected: int = 0
@@ -107,8 +108,12 @@ class Model:
             self.open(now)
 
     def counts(self, now: float) -> tuple[int, int, int]:
-        """Return calls, failures and slow calls in the window; none unless closed."""
-        calls = self.window if self.state == "closed" else []
+        """Return calls, failures and slow calls: in the window, that opened it, or of trials."""
+        if self.state == "half_open":
+            return self.good + self.bad, self.bad, 0
+        if self.state == "open":
+            return self.opened_by
+        calls = self.window
         if self.rules.window_calls is not None:
             calls = calls[-self.rules.window_calls :]
         else:
@@ -128,6 +133,7 @@ class Model:
 
     def open(self, now: float) -> None:
         """Open for twice as long as last time, unless that is forgiven."""
+        self.opened_by = self.counts(now)
         if self.state == "closed":
             healthy = (now - self.since) // self.rules.reset_timeout_max
             self.openings = max(0, self.openings - int(healthy))
