@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterable
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from inspect import Parameter, Signature
 from math import inf
@@ -31,19 +31,20 @@ class Source:
 
     Args:
         source: a value, or a function of the call's arguments; if it has a parameter `error` it
-            gets the exception, too. Lists, dicts and sets are copied for each answer.
+            gets the exception, too. Lists, dicts, sets and responses are copied for each answer.
         priority: lower ones are tried first; equal ones in the order given.
         name: what events call it; default: the function's name, or "value".
     """
 
-    __slots__ = ("_other", "_own", "_takes_error", "name", "priority", "source")
+    __slots__ = ("_is_value", "_other", "_own", "_takes_error", "name", "priority", "source")
 
     def __init__(self, source: Any, priority: float = 0, name: str | None = None) -> None:
         self.source = source.__func__ if isinstance(source, classmethod) else source
         self.priority = number("priority", priority, least=-inf)
-        own_name = name_of(self.source) if callable(self.source) else "value"
+        self._is_value = not callable(self.source) or is_response(self.source)
+        own_name = "value" if self._is_value else name_of(self.source)
         self.name = own_name if name is None else text("name", name)
-        self._own = signature_of(self.source) if callable(self.source) else None
+        self._own = None if self._is_value else signature_of(self.source)
         self._other: Signature | None = None  # of the function it stands in for
         self._takes_error = _has_error(self._own)
 
@@ -57,7 +58,7 @@ class Source:
     @property
     def kind(self) -> Kind | None:
         """What kind of function it is; None: it is a value."""
-        return kind_of(self.source) if callable(self.source) else None
+        return None if self._is_value else kind_of(self.source)
 
     def check(self, guard: Guard, role: str = "fallback") -> None:
         """Refuse a source that could not stand in for the guard's function.
@@ -81,7 +82,7 @@ class Source:
 
     def answer(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the answer, as the function gives it or as a copy of the value."""
-        if not callable(self.source):
+        if self._is_value:
             return fresh(self.source)
         given = {"error": error} if self._takes_error and "error" not in kwargs else {}
         args, kwargs = self._fitted(args, kwargs, given)
@@ -111,6 +112,13 @@ class Source:
                 f"{role} for {guard.name}: {self.source!r} has no items, "
                 f"and a {guard.kind.value} gives items"
             )
+        try:
+            fresh(self.source)
+        except Exception as error:
+            raise DecorationError(
+                f"{role} for {guard.name}: {self.source!r} cannot be copied for each answer "
+                f"({error}): give a function that makes it"
+            ) from None
 
     def _check_signature(self, guard: Guard, role: str) -> None:
         own, other = self._own, signature_of(guard.call)
@@ -133,14 +141,22 @@ def fresh(value: Any) -> Any:
     """Return `value`; a copy of lists, dicts, sets and tuples, down to what is in the innermost.
 
     So who works on an answer changes nobody else's. What they hold is not copied: it may be what
-    cannot be, or what has to be the same.
+    cannot be, or what has to be the same. A response is copied whole: on its way out others add
+    what belongs to one client, such as the cookie of a session.
     """
     kind = type(value)
     if kind is dict:
         return {key: fresh(each) for key, each in value.items()}
     if kind is list or kind is tuple:
         return kind([fresh(each) for each in value])
-    return copy(value) if isinstance(value, CONTAINERS) else value
+    if isinstance(value, CONTAINERS):
+        return copy(value)
+    return deepcopy(value) if is_response(value) else value
+
+
+def is_response(value: Any) -> bool:
+    """Tell whether a value is a web framework's response: what can be told to set a cookie."""
+    return hasattr(type(value), "set_cookie")
 
 
 def signature_of(call: Callable[..., Any]) -> Signature | None:

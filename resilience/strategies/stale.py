@@ -11,7 +11,7 @@ from threading import Lock
 from types import MethodType
 from typing import Any
 
-from resilience.strategies.sources import fresh
+from resilience.strategies.sources import fresh, is_response
 
 log = logging.getLogger("resilience")
 
@@ -22,7 +22,8 @@ class LastAnswers:
     """One answer for each set of arguments, the 1,000 newest of them.
 
     Arguments are compared by value; objects that compare by identity (`self`, a request, a
-    session) are not kept alive for it. A call whose arguments cannot be hashed is not kept.
+    session) are not kept alive for it. A call whose arguments cannot be hashed is not kept, nor are
+    the cookies of a response, which are one client's.
 
     Args:
         age: seconds, > 0, for which an answer may be given again.
@@ -46,7 +47,7 @@ class LastAnswers:
         try:
             key = self._key(args, kwargs)
             # A copy, so that the caller may go on working with its own list.
-            kept = fresh(answer)
+            kept = _anybodys(fresh(answer))
             with self._lock:
                 self._answers[key] = (now, kept)
                 self._answers.move_to_end(key)
@@ -79,6 +80,18 @@ class LastAnswers:
             bound = self.takes.bind(*args, **kwargs)
             args, kwargs = bound.args, bound.kwargs
         return _key(args, kwargs)
+
+
+def _anybodys(answer: Any) -> Any:
+    """Take from a response what is one client's: its cookies, and what was to run after it."""
+    for part in answer if type(answer) is tuple else (answer,):
+        if is_response(part):
+            getattr(part, "cookies", {}).clear()  # Django's
+            if "set-cookie" in part.headers:
+                del part.headers["set-cookie"]
+            if getattr(part, "background", None) is not None:  # Starlette's task after the answer
+                part.background = None
+    return answer
 
 
 def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
