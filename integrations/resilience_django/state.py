@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +15,7 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from resilience import ConfigurationError, Settings, System
+from resilience import ConfigurationError, ConfigurationWarning, Settings, System
 from resilience import system as default_system
 from resilience.core.checks import mapping
 from resilience.core.kinds import Kind, kind_of
@@ -25,6 +26,8 @@ from resilience_django.views import views_of
 SETTING = "RESILIENCE"
 OWN = ("authorize", "system")
 """What the setting may hold besides the tree of `Settings`."""
+
+APP = "resilience_django"
 
 Authorize = Callable[[HttpRequest], Any]
 
@@ -79,6 +82,7 @@ def _state_of(given: Mapping[str, Any]) -> State:
     found = Settings.merged(tree, os.environ, origin=f"{SETTING} setting")
     found = _with_journal(system, found)
     system.configure(found, source="django settings")
+    warn_of_missing_app()
     system.views.add(apps, views_of)
     is_open = "authorize" in given
     if is_open or apps.is_installed("django.contrib.admin"):
@@ -89,6 +93,17 @@ def _state_of(given: Mapping[str, Any]) -> State:
 def _plain(authorize: Authorize) -> Authorize:
     """Return a plain `authorize`, as our views are not, which Django runs in threads."""
     return async_to_sync(authorize) if kind_of(authorize) is Kind.ASYNC else authorize
+
+
+def warn_of_missing_app() -> None:
+    """Warn where the app is not installed, and so cannot bring system checks that would say so."""
+    if apps.apps_ready and not apps.is_installed(APP):
+        warnings.warn(
+            f"{APP} is missing in INSTALLED_APPS: there are no system checks, no commands, no live "
+            "view in the admin, and no signals",
+            ConfigurationWarning,
+            stacklevel=1,
+        )
 
 
 def _with_journal(system: System, found: Settings) -> Settings:

@@ -8,9 +8,11 @@ from django.urls import path
 from resilience.web import endpoints
 from resilience.web.admin import api
 from resilience_django.serving import asked_of, response_of
-from resilience_django.state import current
+from resilience_django.state import current, warn_of_missing_app
 
 app_name = "resilience"
+
+warn_of_missing_app()
 
 
 def _serve(request: HttpRequest, *, endpoint: str) -> HttpResponse:

@@ -1,5 +1,7 @@
 """What is Django's own: settings, system checks, hosts, users, templates, signals."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -125,6 +127,28 @@ def test_missing_urls_are_found(system: System) -> None:
     said = found({"system": system}, ROOT_URLCONF=Only(), MIDDLEWARE=[MIDDLEWARE])
 
     assert "the URLs are missing" in said["resilience.W003"]
+
+
+def test_a_missing_app_is_found() -> None:
+    """By whoever loads the URLs, and by a server; there are no system checks to say so."""
+    program = """
+import sys
+from django.conf import settings
+settings.configure(
+    MIDDLEWARE=["resilience_django.middleware.ResilienceMiddleware"],
+    ROOT_URLCONF="resilience_django.urls",
+)
+import django
+django.setup()
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+call_command("check") if sys.argv[1] == "check" else get_wsgi_application()
+"""
+    for act in ("check", "serve"):
+        command = [sys.executable, "-c", program, act]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+
+        assert said.count("resilience_django is missing in INSTALLED_APPS") == 1
 
 
 def test_a_view_that_bypasses_its_guard_is_found(system: System) -> None:

@@ -188,7 +188,10 @@ def _heal(system: System, given: Order, _: str, __: str) -> None:
 def _plan(system: System, given: Order, _: str, actor: str) -> None:
     if not system.chaos.settings.enabled:
         raise ChaosRefusedError("chaos is not enabled: set chaos.enabled to true")
-    experiment = Experiment.of(_printable(given[EXPERIMENT]))
+    table = _printable(given[EXPERIMENT])
+    if isinstance(seed := table.get("seed"), float) and seed.is_integer():
+        table["seed"] = int(seed)  # to JSON they are the same
+    experiment = Experiment.of(table)
     try:
         system.chaos.plan(experiment, actor)
     except ConfigurationError as error:

@@ -208,13 +208,17 @@ def _circuit(circuit: Payload) -> tuple[Content, ...]:
     rate = circuit["failure_rate"]  # None: too few calls for one
     failed = circuit["failures"] if rate is None else percent(rate)
     calls = f"{failed} of {circuit['calls']}" if circuit["calls"] else NONE
-    rejected = element("small", f"{circuit['rejected']} rejected") if circuit["rejected"] else None
+    more = [
+        element("small", f"{circuit[name]} {said}")
+        for name, said in (("slow_calls", "slow"), ("rejected", "rejected"))
+        if circuit[name]
+    ]
     trial = duration(circuit["retry_after"]) if circuit["retry_after"] else NONE
     return (
         element("code", name),
         shown,
         sparkline(circuit["seconds"]),
-        joined(calls, rejected),
+        joined(calls, more),
         trial,
         circuit["last_error"] or NONE,
         element("div", _circuit_buttons(name, order), class_="actions"),

@@ -446,7 +446,7 @@ def test_without_a_fleet_nothing_is_shown_of_it(shop: System) -> None:
 def test_what_an_experiment_is_about_has_to_be_there(system: System) -> None:
     """An unknown target is as an unknown circuit; what cannot be an experiment is a bad request."""
     system.configure({"chaos": {"enabled": True}}, source="test")
-    good = {"name": "x\u2028y", "fault": "outage", "target": "payments"}
+    good = {"name": "x\u2028y", "fault": "outage", "target": "payments", "seed": 7.0}
     unknown = act(system, action="chaos.plan", experiment=good)
     system.circuits.get("payments")
     planned = act(system, action="chaos.plan", experiment=good)
@@ -454,4 +454,21 @@ def test_what_an_experiment_is_about_has_to_be_there(system: System) -> None:
 
     assert (unknown.status, planned.status, wrong.status) == (404, 200, 400)
     assert "unknown target 'payments'" in said(unknown)["detail"]
-    assert [each.experiment.name for each in system.chaos.plans()] == ["x?y"]
+    [plan] = system.chaos.plans()
+    assert (plan.experiment.name, plan.experiment.seed) == ("x?y", 7)
+
+
+def test_a_circuit_says_of_how_many_calls_how_many_went_wrong(
+    system: System, clock: ManualClock
+) -> None:
+    """As a share once there are enough for one; and which were slow, as that opens it, too."""
+    few = system.circuits.get("few", min_calls=5)
+    slow = system.circuits.get("slow", min_calls=2, slow_call_duration=1.0, slow_call_rate=1.0)
+    few.call(int)
+    for seconds in (2.0, 0.0, 2.0):
+        slow.call(clock.advance, seconds)
+
+    page = ask(system, api.HOME).body.decode()
+
+    assert ">0 of 1<" in page
+    assert ">0 % of 3<small>2 slow</small><" in page
