@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
@@ -107,7 +108,7 @@ class Bus:
 
         def unsubscribe() -> None:
             for each in lists:
-                if subscription in each:
+                with suppress(ValueError):  # it was ended before
                     each.remove(subscription)
 
         return unsubscribe

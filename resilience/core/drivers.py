@@ -85,8 +85,9 @@ class ThreadDriver:
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
         self._news = threading.Event()
-        self._over, self._starting = False, True
-        self._last: Callable[[], object] = lambda: None
+        self._begun = threading.Event()  # it was started, or could not be
+        self._over = False
+        self._last: list[Callable[[], object]] = []  # one at most; whoever takes it does it
         self._thread = threading.Thread(target=self._work, name="resilience-engine", daemon=True)
 
     def start(self) -> None:
@@ -98,12 +99,12 @@ class ThreadDriver:
         try:
             self._thread.start()
         finally:
-            self._starting = False
+            self._begun.set()
 
     @property
     def alive(self) -> bool:
         """Whether the thread is there, or about to be."""
-        return self._thread.is_alive() or self._starting
+        return self._thread.is_alive() or not self._begun.is_set()
 
     def wake(self) -> None:
         """Look again at what is due."""
@@ -115,13 +116,14 @@ class ThreadDriver:
         It is the thread that does it, because at the end of a process no other can be had: it may
         hang there, and the process ends nevertheless.
         """
-        self._last = last
+        self._last.append(last)
         self._over = True
         self.wake()
-        if self.alive:
+        self._begun.wait(max(0.0, until - time.monotonic()))  # another thread may be starting it
+        if self._thread.is_alive():
             self._thread.join(max(0.0, until - time.monotonic()))
-        else:
-            last()
+        if not self._thread.is_alive():
+            self._say_farewell()
 
     def _work(self) -> None:
         self._rounds.executor.keep_thread(True)  # the end of the process gives no new one
@@ -130,7 +132,11 @@ class ThreadDriver:
             wait = self._rounds.go(self._rounds.executor.do_in_line)
             if not self._over:
                 self._news.wait(wait)
-        self._last()
+        self._say_farewell()
+
+    def _say_farewell(self) -> None:
+        with suppress(IndexError):  # the other one has done it, or does
+            self._last.pop()()
 
 
 class TaskDriver:

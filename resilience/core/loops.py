@@ -78,42 +78,44 @@ class LoopThread:
         if _threads_are_greenlets():
             return _run_in_a_real_thread(coroutine)
         with self._lock:
-            future = self._held.begin(coroutine, self._loop or self._start())
+            loop = self._loop or self._start()
+            future = self._held.begin(coroutine, loop)
         assert future is not None  # only `close` lets it close, which takes it away first
         return future
 
     def close(self, until: float) -> None:
         """End, once all is done or `time.monotonic()` is `until`; what runs then is cancelled."""
-        with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is None or self._end is None or self._thread is None:
+        with self._lock:  # together: from then on another loop may be made
+            loop, end, thread = self._loop, self._end, self._thread
+            self._loop = None
+        if loop is None or end is None or thread is None:
             return
         self._until = until
-        loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(max(0.0, until - time.monotonic()) + 0.1)
+        loop.call_soon_threadsafe(end.set)
+        thread.join(max(0.0, until - time.monotonic()) + 0.1)
 
     def _start(self) -> asyncio.AbstractEventLoop:
-        ready = threading.Event()
+        ready, self._held = threading.Event(), Held()
         self._thread = threading.Thread(
-            target=self._work, args=(ready,), name="resilience-loop", daemon=True
+            target=self._work, args=(ready, self._held), name="resilience-loop", daemon=True
         )
         self._thread.start()
         ready.wait()
         assert self._loop is not None
         return self._loop
 
-    def _work(self, ready: threading.Event) -> None:
+    def _work(self, ready: threading.Event, held: Held) -> None:
         import asyncio
 
-        asyncio.run(self._main(ready))
+        asyncio.run(self._main(ready, held))
 
-    async def _main(self, ready: threading.Event) -> None:
+    async def _main(self, ready: threading.Event, held: Held) -> None:
         import asyncio
 
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._end = asyncio.get_running_loop(), (end := asyncio.Event())
         ready.set()
-        await self._end.wait()
-        await self._held.end(self._until)
+        await end.wait()
+        await held.end(self._until)
 
 
 def _threads_are_greenlets() -> bool:

@@ -289,7 +289,9 @@ class Bulkhead:
 
     def give_back(self) -> None:
         """Give the place back, now."""
-        if self._in_use() > 0:  # else it was taken before a fork, and is not of this process
+        # Read while the limit changes the number may be wrong. If it is right, and is none, the
+        # place was taken before a fork, and is not of this process.
+        if self._in_use() > 0 or self.snapshot().in_use > 0:
             self.free.append(None)
         if self.crowded:
             self.settle()

@@ -26,8 +26,8 @@ class Waiting:
 
     def put(self, item: Any) -> int:
         """Add one, and return how many wait."""
-        next(self._came)
         self._items.append(item)
+        next(self._came)  # only now: in between, what came and is not there would look dropped
         return len(self._items)
 
     def take(self, most: int) -> list[Any]:

@@ -6,12 +6,17 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from resilience.clock import SystemClock
+from resilience.core.drivers import Rounds, ThreadDriver
 from resilience.core.engine import Engine
+from resilience.core.execution import Executor
+from resilience.core.loops import LoopThread
+from resilience.core.schedule import Schedule
 from tests.test_fork import in_child
 
 LIMIT = 30.0  # seconds; what should happen at once is waited for no longer
@@ -251,3 +256,64 @@ def test_an_engine_begun_inside_a_loop_that_ended_drains_once(engine: Engine) ->
     engine.ensure()
     engine.stop(LIMIT)
     assert said == ["drained", "drained"]
+
+
+def test_a_driver_may_end_while_another_thread_starts_it() -> None:
+    """Whoever ends it does what is to be done last, and the thread that then comes does nothing."""
+    said: list[str] = []
+    driver = ThreadDriver(rounds())
+
+    driver.end(lambda: said.append("farewell"), time.monotonic())
+    assert said == ["farewell"]
+    driver.start()
+    driver.end(lambda: None, time.monotonic() + LIMIT)
+    assert (said, driver.alive) == (["farewell"], False)
+
+
+def test_what_is_done_last_is_done_once() -> None:
+    """Even where the thread has done it before anybody looks whether it is still there."""
+
+    class Swift(ThreadDriver):
+        def wake(self) -> None:
+            super().wake()
+            self._thread.join(LIMIT)
+
+    said: list[str] = []
+    driver = Swift(rounds())
+    driver.start()
+
+    driver.end(lambda: said.append("farewell"), time.monotonic() + LIMIT)
+    assert said == ["farewell"]
+
+
+def rounds() -> Rounds:
+    """Return the rounds of an engine that has nothing to do."""
+    clock = SystemClock()
+    schedule = Schedule(random.Random(7), lambda: None)
+    return Rounds(clock, schedule, Executor(schedule))
+
+
+def test_a_loop_that_ends_leaves_the_next_one_alone() -> None:
+    """What was asked for after `close` began runs on a loop of its own, to its end."""
+    ours = LoopThread()
+    going, gone = threading.Event(), threading.Event()
+
+    async def here() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    async def work(until: threading.Event) -> str:
+        await asyncio.to_thread(until.wait, LIMIT)
+        return "done"
+
+    first, loop = ours.submit(work(going)), ours.submit(here()).result(LIMIT)
+    closing = threading.Thread(target=ours.close, args=(time.monotonic() + LIMIT,))
+    closing.start()
+    while ours.submit(here()).result(LIMIT) is loop:
+        assert closing.is_alive()
+    second = ours.submit(work(gone))
+    going.set()
+    closing.join(LIMIT)
+    gone.set()
+
+    assert (first.result(LIMIT), second.result(LIMIT)) == ("done", "done")
+    ours.close(time.monotonic() + LIMIT)

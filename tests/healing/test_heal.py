@@ -1,6 +1,7 @@
 """What `@heal` and `healer.run` do for a caller whose call has failed."""
 
 import asyncio
+import inspect
 import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,7 +44,7 @@ def kind(request: pytest.FixtureRequest) -> Call:
 
 def use(healer: Healer, call: Call, *args: Any, **options: Any) -> Any:
     """Run a call of the database, awaited where that is due."""
-    if asyncio.iscoroutinefunction(call):
+    if inspect.iscoroutinefunction(call):
         return asyncio.run(healer.run_async("database", call, *args, **options))
     return run(healer.run, "database", call, *args, **options)
 

@@ -319,6 +319,21 @@ def test_it_grows_at_once_and_shrinks_as_places_come_back(system: System) -> Non
     assert bulkhead.snapshot().in_use == 1
 
 
+def test_a_place_comes_back_while_the_limit_changes(one: Bulkhead) -> None:
+    """Without a GIL whoever gives one back may read half of the change."""
+
+    class Growing(list[None]):
+        def __len__(self) -> int:
+            if one.limit == 1:
+                one.resize(10)
+            return super().__len__()
+
+    with one:
+        one.free = Growing()
+
+    assert (one.limit, one.snapshot().in_use) == (10, 0)
+
+
 @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3", None, 100_001])
 def test_what_is_no_limit_is_refused(one: Bulkhead, limit: Any) -> None:
     """When made and when resized; the one in force stays."""

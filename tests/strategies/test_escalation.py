@@ -1,6 +1,7 @@
 """Whom an escalation tells, how often, and that it hurts nobody."""
 
 import asyncio
+import inspect
 import json
 import logging
 import sys
@@ -51,7 +52,7 @@ def test_a_failed_call_is_told_and_goes_on_to_its_caller(
 ) -> None:
     """People hear of it; the caller gets its own error."""
     call = kind(down)
-    use = escalation.call_async if asyncio.iscoroutinefunction(call) else escalation.call
+    use = escalation.call_async if inspect.iscoroutinefunction(call) else escalation.call
     with pytest.raises(DownError):
         run(use, call)
     system.tick()

@@ -1,6 +1,7 @@
 """What a restore does after a failure, for each kind of function."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +47,7 @@ def prices(kind: Call) -> Prices:
 
 def ask(restore: Restore, prices: Prices, *args: Any) -> Any:
     """Call it restored, awaited where that is due."""
-    if asyncio.iscoroutinefunction(prices.ask):
+    if inspect.iscoroutinefunction(prices.ask):
         return asyncio.run(restore.call_async(prices.ask, *args))
     return run(restore.call, prices.ask, *args)
 

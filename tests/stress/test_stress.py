@@ -20,7 +20,7 @@ from resilience.testing import ManualClock
 pytestmark = pytest.mark.stress
 
 TASKS = 1000
-WORKLOAD = Path(__file__).with_name("workload.py")
+PROGRAMS = ["workload.py", "surroundings.py"]
 
 
 class UpstreamError(Exception):
@@ -44,30 +44,36 @@ def has_no_gil(python: str) -> bool:
     return answer.stdout.split() == ["False", "True"]
 
 
-def differences(python: str) -> Any:
-    """Run the threads' workload on an interpreter; return what was not exact."""
+def differences(python: str, program: str) -> Any:
+    """Run what threads do on an interpreter; return what was not exact."""
     root = Path(resilience.__file__).parents[1]
     packages = [path for path in sys.path if path.endswith("site-packages")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *packages])}
     done = subprocess.run(
-        [python, str(WORKLOAD)], capture_output=True, text=True, env=environment, check=False
+        [python, str(Path(__file__).with_name(program))],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_sixteen_threads_lose_nothing() -> None:
-    """Counts are exact and transitions single, with threads changing every 10 microseconds."""
-    assert differences(sys.executable) == {}
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_sixteen_threads_lose_nothing(program: str) -> None:
+    """Counts are exact and transitions single, with threads changing at every turn."""
+    assert differences(sys.executable, program) == {}
 
 
-def test_sixteen_threads_lose_nothing_without_the_gil() -> None:
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_sixteen_threads_lose_nothing_without_the_gil(program: str) -> None:
     """The same where threads really run at once."""
     python = free_threaded()
     if python is None:
         pytest.skip("no free-threaded Python (python3.13t or newer) on this machine")
 
-    assert differences(python) == {}
+    assert differences(python, program) == {}
 
 
 async def upstream(number: int) -> int:
