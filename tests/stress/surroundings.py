@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resilience import BulkheadFullError, CircuitOpenError, System, circuit_of
+from resilience.circuits.family import CircuitFamily
 from tests.stress.workload import THREADS, UpstreamError, together
 
 TURNS = 200  # of each thread
@@ -72,6 +73,7 @@ def keys(system: System) -> dict[str, Any]:
             raise UpstreamError
 
     family = circuit_of(call)
+    assert isinstance(family, CircuitFamily)
     most = []
 
     def work(number: int) -> None:
@@ -120,8 +122,7 @@ def traffic(system: System) -> dict[str, Any]:
     """Count requests while they are read."""
 
     def work(number: int) -> None:
-        system.traffic.arrive()
-        system.traffic.leave(f"/{number}", 0.01, number % 10 == 0)
+        system.traffic.record(f"/{number}", 0.01, number % 10 == 0)
         if number % 50 == 0:
             system.traffic.snapshot()
 
@@ -129,8 +130,8 @@ def traffic(system: System) -> dict[str, Any]:
     found, calls = system.traffic.totals(), THREADS * TURNS
     return {
         "traffic": (
-            (found.arrived, found.finished, found.failed, system.traffic.concurrency()),
-            (calls, calls, calls // 10, 0),
+            (found.finished, found.failed, system.traffic.concurrency()),
+            (calls, calls // 10, 0),
         )
     }
 
