@@ -228,6 +228,17 @@ def hidden(name: str) -> str:
     return f"{scheme}://…" if separator else name
 
 
+def tellable(error: object) -> BaseException | str:
+    """Return `error` if it can be told.
+
+    Raises:
+        ConfigurationError: it is neither an exception nor words.
+    """
+    if isinstance(error, BaseException | str):
+        return error
+    raise ConfigurationError(f"error={error!r}: give an exception, or words")
+
+
 def shortened(error: BaseException | str) -> str:
     """Return an error in one line of at most 500 characters, without credentials of URLs."""
     if isinstance(error, BaseException):

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from resilience.clock import Clock
 from resilience.core.categories import SEVERITIES, UNKNOWN, category_of
 from resilience.core.checks import one_of, text
-from resilience.errors import ConfigurationError
 from resilience.healing.settings import category as checked_category
-from resilience.notify import shortened
+from resilience.notify import shortened, tellable
 
 severity = one_of(*SEVERITIES)
 """Check that a value is one of the severities."""
@@ -54,8 +53,7 @@ class Failure:
             ConfigurationError: an unknown severity or category, a name that is no text, or an
                 error that is neither an exception nor words.
         """
-        if not isinstance(error, BaseException | str):
-            raise ConfigurationError(f"error={error!r}: give an exception, or words")
+        error = tellable(error)
         if category is None:
             found = UNKNOWN if isinstance(error, str) else category_of(error)
         else:

@@ -17,7 +17,7 @@ from resilience.core.categories import SEVERITIES
 from resilience.core.checks import flag, function, one_of, seconds
 from resilience.core.classify import Matcher
 from resilience.core.rescue import GIVEN_UP, Call, Course, Do
-from resilience.notify import Channels, Handler, Message, shortened
+from resilience.notify import Channels, Handler, Message, shortened, tellable
 from resilience.strategies.rescuing import Home, RescuingStrategy
 
 log = logging.getLogger("resilience")
@@ -141,9 +141,13 @@ class Escalation(RescuingStrategy):
             component: what it happened to; default: the name of this escalation.
             level: another level than its own.
             context: what else to tell, plain values.
+
+        Raises:
+            ConfigurationError: an unknown level, or an error that is neither exception nor words.
         """
         component = self.name if component is None else component
         level = self.level if level is None else one_of(*SEVERITIES)("escalation level", level)
+        error = tellable(error)
         with self._lock:
             held_back = self._begin(component, level)
         if held_back is None:

@@ -15,6 +15,9 @@ from resilience.core.guard import Guard, name_of
 from resilience.core.kinds import Kind, kind_of
 from resilience.errors import DecorationError
 
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
 CONTAINERS = (list, dict, set, bytearray)
 _MISMATCH = {
     Kind.SYNC: (Kind.ASYNC, Kind.ASYNC_GENERATOR, Kind.GENERATOR),
@@ -80,7 +83,7 @@ class Source:
             )
         self._check_signature(guard, role)
 
-    def answer(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def answer(self, error: Exception, args: Args, kwargs: Kwargs) -> Any:
         """Return the answer, as the function gives it or as a copy of the value."""
         if self._is_value:
             return fresh(self.source)
@@ -88,18 +91,14 @@ class Source:
         args, kwargs = self._fitted(args, kwargs, given)
         return self.source(*args, **kwargs, **given)
 
-    def _fitted(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], given: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the call's arguments, by position where the source has other names for them."""
-        if not kwargs or self._own is None or self._other is None:
+    def _fitted(self, args: Args, kwargs: Kwargs, given: Kwargs) -> tuple[Args, Kwargs]:
+        """Return the call's arguments: by position, and with its defaults, if need be."""
+        if self._own is None or self._other is None:
             return args, kwargs
         try:
             self._own.bind(*args, **kwargs, **given)
         except TypeError:
-            bound = self._other.bind(*args, **kwargs)
-            bound.apply_defaults()
-            return bound.args, bound.kwargs
+            return _whole(self._other, args, kwargs)
         return args, kwargs
 
     def _check_value(self, guard: Guard, role: str) -> None:
@@ -128,13 +127,15 @@ class Source:
         self._takes_error = _has_error(own) and "error" not in other.parameters
         given = {"error": None} if self._takes_error else {}
         for args, kwargs in _extremes(other):
-            try:
-                own.bind(*args, **kwargs, **given)
-            except TypeError as mismatch:
+            mismatch = _mismatch(own, (args, {**kwargs, **given}))
+            if mismatch is None:
+                continue
+            by_position, by_name = _whole(other, args, kwargs)
+            if _mismatch(own, (by_position, {**by_name, **given})) is not None:
                 raise DecorationError(
                     f"{role} for {guard.name}{other}: {self.name}{own} does not take "
                     f"its arguments ({mismatch})"
-                ) from None
+                )
 
 
 def fresh(value: Any) -> Any:
@@ -176,12 +177,29 @@ def _has_error(signature: Signature | None) -> bool:
     return error is not None and error.kind in _BY_NAME
 
 
-def _extremes(signature: Signature) -> list[tuple[list[None], dict[str, None]]]:
+def _whole(signature: Signature, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+    """Return all that a function gets of a call: with its defaults, by position where it may be."""
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.args, bound.kwargs
+
+
+def _mismatch(signature: Signature, call: tuple[Args, Kwargs]) -> TypeError | None:
+    """Return what is wrong with a call, if anything is."""
+    args, kwargs = call
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return error
+    return None
+
+
+def _extremes(signature: Signature) -> list[tuple[Args, Kwargs]]:
     """Return the shortest and the longest call that the signature allows."""
     return [_sample(signature, everything=False), _sample(signature, everything=True)]
 
 
-def _sample(signature: Signature, *, everything: bool) -> tuple[list[None], dict[str, None]]:
+def _sample(signature: Signature, *, everything: bool) -> tuple[Args, Kwargs]:
     args: list[None] = []
     kwargs: dict[str, None] = {}
     for name, parameter in signature.parameters.items():
@@ -191,4 +209,4 @@ def _sample(signature: Signature, *, everything: bool) -> tuple[list[None], dict
             args.append(None)
         elif parameter.kind is Parameter.KEYWORD_ONLY:
             kwargs[name] = None
-    return args, kwargs
+    return tuple(args), kwargs

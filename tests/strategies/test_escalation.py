@@ -437,6 +437,16 @@ def test_without_apprise_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
         Escalation(channels=["slack://token"])
 
 
+@pytest.mark.parametrize("error", [None, 503, ConnectionError])
+def test_what_cannot_be_told_begins_no_incident(escalation: Escalation, error: Any) -> None:
+    """Else the next failure, which can, would be held back."""
+    with pytest.raises(ConfigurationError, match="give an exception, or words"):
+        escalation.escalate(error)
+
+    assert escalation.incidents() == []
+    assert escalation.escalate("is down")
+
+
 def test_what_cannot_be_is_refused_at_once(escalation: Escalation) -> None:
     """Where it is given, by name."""
     wrong: Any

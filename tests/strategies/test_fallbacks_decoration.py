@@ -96,7 +96,6 @@ def test_a_source_that_can_stand_in_is_taken(call: Call, source: Call) -> None:
         lambda user: 1,
         lambda user, limit: 1,
         lambda user, limit=3: 1,
-        lambda user, limit, fast: 1,
         lambda user, limit=3, *, fast=False, more: 1,
         lambda *, error: 1,
         functools.partial(plain, "ann"),
@@ -122,6 +121,26 @@ def test_a_source_that_takes_more_is_taken(source: Call) -> None:
     guarded = fallback(source)(plain)
 
     assert guarded("ann") == "ann"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda user, limit, fast: (user, limit, fast),
+        lambda who, most, *, fast: (who, most, fast),
+        lambda user, limit, fast, *, error: (user, limit, fast),
+    ],
+)
+def test_a_source_gets_the_calls_defaults_where_it_has_none(source: Call) -> None:
+    """A view of FastAPI has a default for everything, and is called with everything."""
+
+    def call(user: str, limit: int = 3, *, fast: bool = False) -> Any:
+        raise ConnectionError
+
+    guarded = fallback(source)(call)
+
+    assert guarded("ann") == ("ann", 3, False)
+    assert guarded(user="ann", fast=True, limit=5) == ("ann", 5, True)
 
 
 @pytest.mark.parametrize("call", [generator, async_generator])
