@@ -114,7 +114,7 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
     register(app.exception_handlers)
     # Around all other layers, for what is raised in them; inside the one that answers every error
     # with 500.
-    app.user_middleware.insert(0, Middleware(edge_of, state))
+    app.user_middleware.insert(0, Middleware(edge_of, state=state))
     return build()
 
 
