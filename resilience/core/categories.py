@@ -20,6 +20,9 @@ UNKNOWN = "unknown"
 CATEGORIES = (NETWORK, DATABASE, SERVICE, RESOURCE, CONFIGURATION, UNKNOWN)
 """All there are: in the way to it, in it, its answers, what we ran out of, what is set wrong."""
 
+DEEPEST = 5
+"""Errors inside errors that are looked at."""
+
 SEVERITIES = ("low", "medium", "high", "critical")
 """How much a failure matters, least first."""
 
@@ -59,6 +62,11 @@ _NAMES: dict[str, dict[str, str]] = {
     "http": {
         NETWORK: "BadStatusLine IncompleteRead CannotSendRequest ResponseNotReady",
         CONFIGURATION: "InvalidURL UnknownProtocol",
+    },
+    "smtplib": {
+        NETWORK: "SMTPServerDisconnected SMTPConnectError",
+        SERVICE: "SMTPException",
+        CONFIGURATION: "SMTPAuthenticationError SMTPNotSupportedError",
     },
     "urllib": {NETWORK: "URLError ContentTooShortError", SERVICE: "HTTPError"},
     "httpx": _HTTPX,
@@ -122,7 +130,16 @@ _BY_NUMBER = {
         NETWORK,
     ),
     **dict.fromkeys(
-        (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+        (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EMFILE,
+            errno.ENFILE,
+            errno.ENOMEM,
+            errno.EAGAIN,
+            errno.ENOBUFS,
+            errno.EADDRNOTAVAIL,
+        ),
         RESOURCE,
     ),
 }
@@ -134,7 +151,22 @@ def category_of(error: BaseException) -> str:
     found = _category_of_type(kind)
     if found == UNKNOWN and isinstance(error, OSError) and error.errno is not None:
         return _BY_NUMBER.get(error.errno, UNKNOWN)
+    if found == NETWORK and _is_about_a_certificate(error):
+        return CONFIGURATION
     return found
+
+
+def _is_about_a_certificate(error: BaseException, depth: int = DEEPEST) -> bool:
+    """Tell whether a client's error wraps that of a certificate which does not fit."""
+    if type(error).__module__ == "ssl" and type(error).__name__ == "SSLCertVerificationError":
+        return True
+    return depth > 0 and any(_is_about_a_certificate(each, depth - 1) for each in _wrapped(error))
+
+
+def _wrapped(error: BaseException) -> list[BaseException]:
+    """Return what an error was made of, wherever its library keeps that."""
+    candidates = (error.__cause__, getattr(error, "reason", None), *error.args[:1])
+    return [each for each in candidates if isinstance(each, BaseException)]
 
 
 @lru_cache(maxsize=1024)

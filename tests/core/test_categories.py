@@ -5,15 +5,21 @@ import errno
 import http.client
 import pickle
 import queue
+import smtplib
 import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
 import urllib.error
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
+from typing import Any
 
+import httpx
 import pytest
+import requests
+import urllib3
 
 from resilience.core.categories import CATEGORIES, TRANSIENT, category_of
 from resilience.errors import (
@@ -48,6 +54,11 @@ STANDARD: list[tuple[BaseException, str]] = [
     (OSError(errno.EHOSTUNREACH, "unreachable"), "network"),
     (OSError(errno.ENOSPC, "full"), "resource"),
     (OSError(errno.EMFILE, "too many"), "resource"),
+    (OSError(errno.EADDRNOTAVAIL, "no port is left"), "resource"),
+    (smtplib.SMTPServerDisconnected(), "network"),
+    (smtplib.SMTPConnectError(421, "busy"), "network"),
+    (smtplib.SMTPAuthenticationError(535, b"no"), "configuration"),
+    (smtplib.SMTPRecipientsRefused({}), "service"),
     (OSError(errno.EINVAL, "invalid"), "unknown"),
     (OSError("without a number"), "unknown"),
     (ValueError(), "unknown"),
@@ -216,3 +227,51 @@ def test_nothing_is_imported_for_it() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _raised_from(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+def _of_requests(inner: BaseException) -> BaseException:
+    pool: Any = None
+    return requests.exceptions.SSLError(
+        urllib3.exceptions.MaxRetryError(pool, "/", urllib3.exceptions.SSLError(inner))
+    )
+
+
+@pytest.mark.parametrize(
+    "wrapping",
+    [
+        urllib.error.URLError,
+        urllib3.exceptions.SSLError,
+        _of_requests,
+        lambda inner: _raised_from(httpx.ConnectError("no"), _raised_from(OSError(), inner)),
+    ],
+)
+def test_a_certificate_that_does_not_fit_is_no_trouble_of_the_network(
+    wrapping: Callable[[BaseException], BaseException],
+) -> None:
+    """Whatever a client wraps it in: it will not fit at the next attempt either."""
+    wrong = wrapping(ssl.SSLCertVerificationError(1, "certificate verify failed"))
+
+    assert (category_of(wrong), TRANSIENT(wrong)) == ("configuration", False)
+    assert category_of(wrapping(ssl.SSLError(1, "broken"))) == "network"
+
+
+def test_what_fails_while_another_failure_is_handled_is_judged_by_itself() -> None:
+    """A mirror that is down has nothing to do with the first server's certificate."""
+    error = ConnectionRefusedError()
+    error.__context__ = ssl.SSLCertVerificationError()
+
+    assert category_of(error) == "network"
+
+
+def test_errors_that_hold_one_another_are_judged() -> None:
+    """Nobody looks for ever."""
+    one, other = ConnectionError(), ConnectionError()
+    one.__cause__, other.__cause__ = other, one
+    one.args = (other,)
+
+    assert category_of(one) == "network"
