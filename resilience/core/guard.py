@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from types import FunctionType, MethodType
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
@@ -19,6 +19,7 @@ ORDER = ("feature", "fallback", "heal", "retry", "circuit", "bulkhead", "timeout
 """The layers of a guard, outermost first, whatever the order of the `@` lines."""
 
 _ATTRIBUTE = "__resilience__"
+_DEEPEST = 100  # decorators around a guard; some objects have a `__wrapped__` without end
 
 _bare: WeakSet[Callable[..., Any]] = WeakSet()  # functions that some guard stands for
 _runs: WeakKeyDictionary[Callable[..., Any], Guard] = WeakKeyDictionary()
@@ -146,11 +147,15 @@ def guard_of(target: Any) -> Guard | None:
     """Return the guard of a guarded function, method or object, also behind other decorators."""
     if isinstance(target, classmethod | staticmethod):
         target = target.__func__
-    found = getattr(target, _ATTRIBUTE, None)
-    if isinstance(found, Guard):
-        return found
-    inner = getattr(target, "__wrapped__", None)
-    return None if inner is None or inner is target else guard_of(inner)
+    for _ in range(_DEEPEST):
+        found = getattr(target, _ATTRIBUTE, None)
+        if isinstance(found, Guard):
+            return found
+        inner = getattr(target, "__wrapped__", None)
+        if inner is None or inner is target:
+            break
+        target = inner
+    return None
 
 
 def layer_of(target: Any, role: str) -> Layer | None:
@@ -209,10 +214,11 @@ def _refuse_what_is_no_call(target: Any, role: str) -> None:
 
 
 def name_of(call: Any) -> str:
-    """Return `module.qualname` of a function; of a callable object or partial, what it calls."""
-    while hasattr(call, "func") and not hasattr(call, "__qualname__"):
+    """Return `module.qualname` of a function, or what a partial calls; else that of the type."""
+    while isinstance(call, partial):
         call = call.func
-    named = call if hasattr(call, "__qualname__") else type(call)
+    # Some objects have whatever attribute they are asked for: mocks, clients of remote procedures.
+    named = call if isinstance(getattr(call, "__qualname__", None), str) else type(call)
     module = getattr(named, "__module__", None) or "builtins"  # `str.upper` has none
     return f"{module}.{named.__qualname__}"
 

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock, Mock
 
 import asgiref.sync
 import blinker
@@ -309,3 +310,40 @@ def test_explain_shows_the_layers_in_their_order() -> None:
 
     assert text.index("fallback") < text.index("circuit")
     assert "kinds.module" in text
+
+
+class Anything:
+    """Has whatever attribute it is asked for, as clients of remote procedures do."""
+
+    def __call__(self, *_: Any) -> int:
+        """Answer."""
+        return 3
+
+    def __getattr__(self, name: str) -> "Anything":
+        """Go on without end."""
+        return Anything()
+
+
+@pytest.mark.parametrize("make", [Mock, MagicMock, Anything])
+def test_objects_that_have_every_attribute_are_guarded(system: System, make: Any) -> None:
+    """Neither their name nor their guard is looked for without end."""
+    double = make()
+    double.return_value = 3
+
+    call = system.retry(system.circuit(double))
+
+    assert call("it") == 3
+    assert circuit_of(call).name == f"{make.__module__}.{make.__qualname__}"
+    assert not guarded(double)
+
+
+def test_an_async_mock_is_awaited_inside_its_circuit(system: System) -> None:
+    """And its failures count."""
+    double = AsyncMock(side_effect=OSError)
+    call = system.circuit("it")(double)
+
+    with pytest.raises(OSError):  # noqa: PT011 - it has no text
+        asyncio.run(call())
+
+    double.assert_awaited_once_with()
+    assert circuit_of(call).snapshot().failures == 1
