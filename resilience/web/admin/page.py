@@ -80,7 +80,7 @@ def page(told: Payload, actor: str, live: str, frame: Frame = ALONE) -> str:
             _way_up(frame),
             element("p", element("a", "History", href="history")),
             element("p", f"signed in as {actor}", class_="quiet"),
-            element("p", "", id="live", role="status", class_="quiet"),
+            element("p", *_live, id="live", role="status", class_="quiet"),
         ),
         element("main", fragment(told, frame), id="board"),
         dialog(),
@@ -90,6 +90,10 @@ def page(told: Payload, actor: str, live: str, frame: Frame = ALONE) -> str:
         data_csrf_token=csrf_token,
     )
     return "<!doctype html>\n" + element("html", head, body, lang="en")
+
+
+_live = (element("span"), element("span", aria_hidden="true"))
+"""How fresh the page is: in words, and since when."""
 
 
 def _way_up(frame: Frame) -> Content:

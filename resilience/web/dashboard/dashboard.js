@@ -14,6 +14,7 @@ let trusted = pushed; // whether a stream is worth trying
 let heard = performance.now(); // when something came, or was asked for, last
 let wait = POLL;
 let pressed = false;
+const known = new Map(); // what each worker's board said last
 let order = null;
 let opener = null;
 
@@ -43,8 +44,15 @@ async function refresh() {
     wait = Number(response.headers.get("X-Resilience-Wait")) || POLL;
     show(await response.text());
   } catch (error) {
-    live.textContent = `no answer (${error.message}), trying again`;
+    tell(`no answer (${error.message}), trying again`);
   }
+}
+
+// Who listens hears the words when they change, and not the time each time.
+function tell(words, at = "") {
+  const [state, when] = live.children;
+  if (state.textContent !== words) state.textContent = words;
+  when.textContent = at && `, ${at.toLocaleTimeString()}`;
 }
 
 function listen() {
@@ -57,7 +65,7 @@ function listen() {
   });
   stream.onerror = () => {
     if (stream !== source) return;
-    live.textContent = "no answer, trying again";
+    tell("no answer, trying again");
     if (stream.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
     trusted = false;
     hush();
@@ -74,18 +82,17 @@ function hush() {
 function show(html) {
   if (pressed) return; // the button would be gone before the click
   if (board.contains(selection()?.commonAncestorContainer)) {
-    live.textContent = "held while text is selected";
+    tell("held while text is selected");
     return;
   }
-  const before = states();
   const held = board.contains(document.activeElement) ? key(document.activeElement) : null;
   const scrolled = new Map(boxes().map((each) => [key(each), [each.scrollLeft, each.scrollTop]]));
   board.innerHTML = html;
   settle();
   for (const box of boxes()) box.scrollTo(...(scrolled.get(key(box)) || [0, 0]));
   if (held) [...board.querySelectorAll("button, [tabindex]")].find((each) => key(each) === held)?.focus({ preventScroll: true });
-  announce(before);
-  live.textContent = `live, ${new Date().toLocaleTimeString()}`;
+  announce();
+  tell("live", new Date());
 }
 
 const boxes = () => [...board.querySelectorAll(".wide, .timeline")];
@@ -121,9 +128,14 @@ function states() {
 
 const word = (badge) => badge.lastChild.textContent.trim();
 
-function announce(before) {
-  const changed = [...states()].filter(([name, state]) => before.has(name) && before.get(name) !== state);
+// Each look may be answered by another worker, which sees it in its own way.
+function announce() {
+  const worker = board.querySelector("#overview code").textContent;
+  const before = known.get(worker) || new Map();
+  const now = states();
+  const changed = [...now].filter(([name, state]) => before.has(name) && before.get(name) !== state);
   if (changed.length) said.textContent = changed.slice(0, 5).map(([name, state]) => `${name}: ${state}`).join(", ");
+  known.set(worker, now);
 }
 
 // -- orders ------------------------------------------------------------------------------------
@@ -213,6 +225,7 @@ for (const end of ["pointerup", "pointercancel"]) {
 addEventListener("resize", settle);
 
 settle();
-live.textContent = "live";
+tell("live");
+announce();
 keepFresh();
 setInterval(keepFresh, 500);
