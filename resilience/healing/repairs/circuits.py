@@ -6,6 +6,7 @@ from typing import Unpack
 
 from resilience.circuits.breaker import Circuit
 from resilience.circuits.states import CircuitState
+from resilience.errors import ConfigurationError
 from resilience.healing.actions import Action, ActionOptions
 
 
@@ -19,11 +20,19 @@ class ResetCircuit(Action):
         component: what it recovers.
         circuit: such as `system.circuits["payments"]`.
         options: those of `Action`.
+
+    Raises:
+        ConfigurationError: it is no circuit.
     """
 
     follows = True
 
     def __init__(self, component: str, circuit: Circuit, **options: Unpack[ActionOptions]) -> None:
+        if not isinstance(circuit, Circuit):
+            raise ConfigurationError(
+                f"ResetCircuit({component!r}): {circuit!r} is no circuit: "
+                'give one such as system.circuits.get("payments")'
+            )
         self._circuit = circuit
         super().__init__(component, **options)
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Unpack
 
+from resilience.errors import ConfigurationError
 from resilience.healing.actions import Action, ActionOptions
 from resilience.healing.named import Named, over
 
@@ -94,9 +95,17 @@ class DisposeEngine(Action):
         engine: the `Engine` or `AsyncEngine`.
         options: those of `Action`. At most once in 30 s: each run lets the server see up to a
             whole pool of connections more, until the leaked ones end.
+
+    Raises:
+        ConfigurationError: it is no engine.
     """
 
     def __init__(self, component: str, engine: Any, **options: Unpack[ActionOptions]) -> None:
+        if not (hasattr(engine, "pool") and hasattr(engine, "dispose")):
+            raise ConfigurationError(
+                f"DisposeEngine({component!r}): {engine!r} has no pool: "
+                "give an Engine or AsyncEngine of SQLAlchemy"
+            )
         self._engine = engine
         super().__init__(component, **over(options, on=POOL_EXHAUSTED, cool_down=30.0))
 

@@ -125,3 +125,11 @@ def test_unknown_options_are_refused(make: Make) -> None:
         make(cooldown=5)
     with pytest.raises(ConfigurationError, match="limit=0"):
         make(limit=0)
+
+
+@pytest.mark.parametrize("made", [ClearCache, DisconnectRedis, DisposeEngine, ResetCircuit])
+@pytest.mark.parametrize("thing", [None, 3, "payments"])
+def test_what_it_could_not_work_on_is_refused_at_once(made: Any, thing: Any) -> None:
+    """By name, where it is given, and not on the day that it is needed."""
+    with pytest.raises(ConfigurationError, match=r"give (a|an|one)\b"):
+        made("c", thing)
