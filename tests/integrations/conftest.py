@@ -4,7 +4,8 @@ import pytest
 from flask import Flask
 
 # Before the import, so that failures inside the shared contract show their values.
-pytest.register_assert_rewrite("tests.integrations.contract")
+for each in ("", "overload_", "health_", "dashboard_", "chaos_"):
+    pytest.register_assert_rewrite(f"tests.integrations.{each}contract")
 
 from tests.integrations.contract import Ask, Shop  # noqa: E402
 from tests.integrations.flask_site import ask_of, shop_app  # noqa: E402

@@ -8,6 +8,8 @@ import pytest
 from tests.integrations.chaos_contract import ChaosContract
 from tests.integrations.contract import Site, Sites, WebContract
 from tests.integrations.dashboard_contract import DashboardContract
+from tests.integrations.health_contract import HealthContract
+from tests.integrations.overload_contract import OverloadContract
 
 FRAMEWORKS = sorted(each.stem for each in Path(__file__).parent.glob("*_site.py"))
 
@@ -27,8 +29,8 @@ def all_sites() -> Sites:
 SITES = all_sites()
 
 
-class TestContract(WebContract, DashboardContract, ChaosContract):
-    """The contract, the dashboard's, and that of experiments on routes."""
+class TestContract(WebContract, OverloadContract, HealthContract, DashboardContract, ChaosContract):
+    """The contract: answers, overload, health, the dashboard, and experiments on routes."""
 
     @pytest.fixture(params=list(SITES.values()), ids=list(SITES))
     def site(self, request: pytest.FixtureRequest) -> Site:
