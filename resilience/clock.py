@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time as _time
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -35,9 +36,20 @@ class SystemClock:
 
     async def sleep_async(self, seconds: float) -> None:
         """Sleep on the running loop."""
+        if (trio := trio_here()) is not None:
+            await trio.sleep(seconds)
+            return
         import asyncio  # who calls this has it loaded
 
         await asyncio.sleep(seconds)
+
+
+def trio_here() -> Any:
+    """Return trio where a task of its runs this code, and no loop of asyncio; else None."""
+    trio, asyncio = sys.modules.get("trio"), sys.modules.get("asyncio")
+    if trio is None or (asyncio is not None and asyncio._get_running_loop() is not None):
+        return None
+    return trio if trio.lowlevel.in_trio_task() else None
 
 
 def stands_still(clock: Clock) -> bool:

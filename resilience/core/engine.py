@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.clock import Clock, stands_still
 from resilience.core.drivers import Driver, Rounds, TaskDriver, ThreadDriver
 from resilience.core.execution import Executor, settled
+from resilience.core.loops import beside
 from resilience.core.schedule import Duty, Schedule
 
 if TYPE_CHECKING:
@@ -223,11 +224,13 @@ class Engine:
 
     async def stop_async(self) -> None:
         """Stop, as `stop` does, and let the loop run meanwhile."""
+        task, self._task = self._task, None
+        await beside(self.stop)
+        if task is None:
+            return
         import asyncio
 
-        task, self._task = self._task, None
-        await asyncio.to_thread(self.stop)
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
+        if task.get_loop() is asyncio._get_running_loop():
             await asyncio.wait([task])
 
     def after_fork(self) -> None:
@@ -283,12 +286,10 @@ class Engine:
         await self._leave(driver)
 
     async def _leave(self, driver: TaskDriver) -> None:
-        import asyncio
-
         until = await driver.rest(STOP)
         if self._driver is driver:  # the task was cancelled: nobody else says the farewells
             self._released()
-            await asyncio.to_thread(self._wind_up, until)
+            await beside(lambda: self._wind_up(until))
 
     @property
     def _executor(self) -> Executor:

@@ -6,6 +6,8 @@ import sys
 from threading import RLock, get_ident
 from typing import Generic, TypeVar
 
+from resilience.clock import trio_here
+
 T = TypeVar("T")
 
 
@@ -58,4 +60,5 @@ def _runner() -> int:
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
         return id(asyncio.current_task())
-    return get_ident()
+    trio = trio_here()
+    return get_ident() if trio is None else id(trio.lowlevel.current_task())

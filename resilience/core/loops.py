@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
+
+from resilience.clock import trio_here
 
 if TYPE_CHECKING:
     import asyncio
@@ -116,6 +118,16 @@ class LoopThread:
         ready.set()
         await end.wait()
         await held.end(self._until)
+
+
+async def beside(act: Callable[[], object]) -> None:
+    """Do `act()` in a thread, and let the running loop go on meanwhile."""
+    if (trio := trio_here()) is not None:
+        await trio.to_thread.run_sync(act)
+        return
+    import asyncio
+
+    await asyncio.to_thread(act)
 
 
 def _threads_are_greenlets() -> bool:

@@ -11,6 +11,7 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from resilience.clock import trio_here
 from resilience.core.beginning import beginning, beginning_async
 from resilience.core.coroutines import awaited, awaiting
 from resilience.core.deadline import remaining
@@ -136,6 +137,8 @@ class Wait:
 
     async def run_async(self) -> Any:
         """Let other tasks run until then."""
+        if (trio := trio_here()) is not None:
+            return await trio.to_thread.run_sync(self.run, abandon_on_cancel=True)
         import asyncio  # who calls this has it loaded
 
         awaited = asyncio.wrap_future(self._future)

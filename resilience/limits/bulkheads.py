@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from resilience import signals
+from resilience.clock import trio_here
 from resilience.core.checks import duration, whole
 from resilience.core.deadline import Deadline, remaining
 from resilience.core.runtime import Runtime
@@ -19,7 +20,7 @@ from resilience.limits import held
 from resilience.limits.expiry import current_task
 from resilience.limits.handover import take_over
 from resilience.limits.pace import pace_of
-from resilience.limits.waiters import TaskWaiter, ThreadWaiter, Waiter
+from resilience.limits.waiters import TaskWaiter, ThreadWaiter, TrioWaiter, Waiter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -263,13 +264,16 @@ class Bulkhead:
         """Take a place, as `take` does, while other tasks run."""
         if self.try_take():
             return
-        task = current_task()
-        seconds = 0.0 if task is None else self._patience()  # no loop of asyncio: nobody to wait
+        task, trio, seconds = current_task(), trio_here(), self._patience()
         until = self._until(seconds)
-        if task is None:
+        if task is None and trio is None:  # nobody can wait here
             self._line_up(ThreadWaiter(until, self._pace), 0.0)
             return
-        waiter = TaskWaiter(until, self._pace, task.get_loop())
+        waiter: TaskWaiter | TrioWaiter = (
+            TrioWaiter(until, self._pace, trio)
+            if task is None
+            else TaskWaiter(until, self._pace, task.get_loop())
+        )
         if not self._line_up(waiter, seconds):
             return
         try:

@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from resilience.clock import trio_here
 from resilience.core import deadline
 from resilience.limits.allowance import TimeLimit
 from resilience.limits.pace import GLANCE, nap
@@ -41,6 +42,7 @@ class Expiry:
         "_entry",
         "_fired",
         "_limit",
+        "_scope",
         "_seconds",
         "_stood_back",
         "_task",
@@ -52,6 +54,7 @@ class Expiry:
         self._seconds = seconds
         self._fired = self._stood_back = False
         self._timer: TimerHandle | None = None
+        self._scope: Any = None  # trio's own
 
     def __enter__(self) -> None:
         self._allowance, self._entry = self._limit.begin(self._seconds)
@@ -59,6 +62,9 @@ class Expiry:
         if self._task is not None:  # else nobody can be cancelled; the end is judged all the same
             self._before = self._task.cancelling()
             self._sleep(self._allowance.left())
+        elif (trio := trio_here()) is not None:
+            self._scope = trio.move_on_after(self._allowance.left())
+            self._scope.__enter__()
 
     def __exit__(
         self,
@@ -70,6 +76,8 @@ class Expiry:
             self._timer.cancel()
         deadline.end(self._entry)
         self._allowance.finish()
+        if self._scope is not None and self._scope.__exit__(kind, error, traceback) and error:
+            raise self._allowance.exceeded() from error
         ours = self._fired and self._uncancelled()
         self._task = None
         if error is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from resilience.core.deadline import Deadline
 from resilience.limits.pace import nap
@@ -51,6 +51,36 @@ class ThreadWaiter:
         left = self._until.remaining()
         while left > 0.0 and not self._latch.acquire(timeout=nap(left, self._pace)):
             left = self._until.remaining()
+
+
+class TrioWaiter:
+    """A task of trio's that waits.
+
+    Args:
+        until: when it gives up.
+        pace: seconds between two looks at the clock.
+        trio: the library.
+    """
+
+    __slots__ = ("_event", "_pace", "_token", "_trio", "_until", "granted")
+
+    def __init__(self, until: Deadline, pace: float, trio: Any) -> None:
+        self.granted = False
+        self._until = until
+        self._pace = pace
+        self._trio = trio
+        self._event = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+
+    def wake(self) -> None:
+        """Let the task go on, from any thread."""
+        self._token.run_sync_soon(self._event.set)
+
+    async def wait(self) -> None:
+        """Return when it was woken, or its time is up."""
+        while not self._event.is_set() and (left := self._until.remaining()) > 0.0:
+            with self._trio.move_on_after(nap(left, self._pace)):
+                await self._event.wait()
 
 
 class TaskWaiter:

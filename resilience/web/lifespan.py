@@ -9,6 +9,8 @@ from typing import Any
 
 from resilience import System
 from resilience import system as default_system
+from resilience.clock import trio_here
+from resilience.core.loops import beside
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -38,6 +40,10 @@ async def lifespan(
 @asynccontextmanager
 async def _engine(system: System) -> AsyncIterator[bool]:
     """Run the engine as a task; False: another app's lifespan does so, and will stop it."""
+    if trio_here() is not None:
+        async with _engine_beside_trio(system) as runs:
+            yield runs
+        return
     task = asyncio.create_task(system.runtime.engine.run(), name="resilience-engine")
     await asyncio.sleep(0)  # from here on it is the one that runs: no request starts a thread
     if task.done():
@@ -49,6 +55,20 @@ async def _engine(system: System) -> AsyncIterator[bool]:
     finally:
         await asyncio.to_thread(system.stop)  # what it drains may wait for a disk
         await task
+
+
+@asynccontextmanager
+async def _engine_beside_trio(system: System) -> AsyncIterator[bool]:
+    """Run the engine in a thread: it knows no tasks but asyncio's."""
+    if system.runtime.engine.running:
+        yield False
+        return
+    system.stopping = False
+    system.start()
+    try:
+        yield True
+    finally:
+        await beside(system.stop)
 
 
 @asynccontextmanager
