@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from resilience.clock import Clock
-from resilience.core.demand import is_made, part
+from resilience.core.demand import alone, is_made, part
 from resilience.core.runtime import Runtime
 from resilience.decorators import Decorators
 from resilience.events import Event
@@ -203,10 +203,11 @@ class System(Decorators):
         from resilience.settings import Settings
 
         made = settings if isinstance(settings, Settings) else Settings.of(settings, source)
-        by_source = {**self._by_source, source: made}
-        for commit in prepared(self, by_source):
-            commit()
-        self._by_source, self._settings = by_source, made
+        with alone():
+            by_source = {**self._by_source, source: made}
+            for commit in prepared(self, by_source):
+                commit()
+            self._by_source, self._settings = by_source, made
         warn_of_unknown(self, only_near=True)
 
     def web_of(self, app: Settings) -> WebSettings:

@@ -1,6 +1,8 @@
 """`system.configure`: settings over decorators, reloaded all or nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -64,6 +66,25 @@ def test_a_later_source_wins_with_a_default_too(
     assert getattr(getattr(system, part).settings, setting) is options[setting]
     system.configure({part: back}, source="app")
     assert getattr(getattr(system, part).settings, setting) is back[setting]
+
+
+def test_sources_that_speak_at_once_are_all_heard(system: System) -> None:
+    """As apps do that are imported in threads, and a reload beside them."""
+    threads = 6
+    start = Barrier(threads)
+
+    def speak(number: int) -> None:
+        start.wait()
+        for value in range(1, 30):
+            options = {"reset_timeout": value}
+            tree = {"circuits": {f"circuit {number}": options, "shared": options}}
+            system.configure(tree, source=f"source {number}")
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(speak, range(threads)))
+
+    for number in range(threads):
+        assert system.circuits.get(f"circuit {number}").settings.reset_timeout == 29.0
 
 
 def test_a_reload_is_all_or_nothing(system: System) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import RLock
 from typing import Any, Generic, TypeVar, overload
 
@@ -52,6 +53,14 @@ class part(Generic[T]):  # noqa: N801 - it reads as a decorator
 def is_made(owner: object, name: str) -> bool:
     """Tell whether somebody has asked for that part of `owner`, without making it."""
     return name in vars(owner)
+
+
+def alone() -> AbstractContextManager[Any]:
+    """Return the lock under which parts are made, for what must not happen twice at once.
+
+    Who holds it may ask for parts; nobody who holds another lock may wait for it.
+    """
+    return _lock
 
 
 def _after_fork() -> None:
