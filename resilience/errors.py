@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 
 class ResilienceError(Exception):
     """Base of all that this package raises on its own account."""
@@ -52,6 +54,15 @@ class Rejected(ResilienceError):  # noqa: N818 - the name is promised, and reads
     def __init__(self, name: str, retry_after: float | None = None) -> None:
         self.name = name
         self.retry_after = retry_after
+
+    def __repr__(self) -> str:
+        args = self.args or (self.name, self.retry_after)
+        return f"{type(self).__name__}({', '.join(repr(each) for each in args)})"
+
+    def __reduce__(self) -> Any:
+        # What was given by keywords is not in `args`, by which exceptions are made again.
+        kind, args, *more = cast(tuple[Any, ...], super().__reduce__())
+        return kind, args or (self.name, self.retry_after), *more
 
     def __str__(self) -> str:
         # The text is made when asked for: most rejections are never printed.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from resilience.core.demand import is_made, part
-from resilience.core.runtime import Runtime
+from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from resilience.telemetry.host import Host
 
 
-class Parts:
+class Parts(Homed):
     """The parts of one system.
 
     Args:
@@ -39,7 +39,7 @@ class Parts:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self.home = ""  # where pickle finds the system; only the process-wide one is found
+        super().__init__()
         self.runtime = runtime
 
     @part

@@ -19,7 +19,17 @@ import blinker
 import pytest
 from starlette._utils import is_async_callable
 
-from resilience import Source, System, circuit, circuit_of, explain, fallback, guarded
+from resilience import (
+    CircuitOpenError,
+    Source,
+    System,
+    circuit,
+    circuit_of,
+    explain,
+    fallback,
+    guarded,
+)
+from resilience import system as process_wide
 
 Call = Callable[..., Any]
 TESTS = [
@@ -262,6 +272,26 @@ def test_copies_of_guarded_objects_are_still_guarded(system: System, duplicate: 
     assert guarded(twin)
     assert circuit_of(twin) is circuit_of(wrapped)
     assert system.circuits["kind"].snapshot().calls == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CircuitOpenError("it", 3.0), CircuitOpenError(name="it", retry_after=3.0)],
+)
+def test_rejections_come_back_from_other_processes(error: CircuitOpenError) -> None:
+    """However they were made."""
+    error.add_note("of the pool")
+    again = pickle.loads(pickle.dumps(error))
+
+    assert repr(again) == repr(error) == "CircuitOpenError('it', 3.0)"
+    assert (again.name, again.retry_after, again.__notes__) == ("it", 3.0, ["of the pool"])
+
+
+def test_the_process_wide_system_pickles_by_its_name() -> None:
+    """What holds it may be sent to another process; a system of one's own cannot."""
+    assert pickle.loads(pickle.dumps(process_wide)) is process_wide
+    with pytest.raises(pickle.PicklingError, match="has no name that another process knows"):
+        pickle.dumps(System())
 
 
 def test_bound_methods_pickle() -> None:
