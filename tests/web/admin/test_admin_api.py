@@ -1,43 +1,14 @@
 """The dashboard's API, without any framework: who may, what comes back, what is refused."""
 
-import json
 from typing import Any
 
 import pytest
 
-from resilience import Event, Experiment, Feature, Outage, System
-from resilience.testing import FakeFleet, ManualClock
+from resilience import Event, System
+from resilience.testing import ManualClock
 from resilience.web.admin import api
 from resilience.web.admin.actions import ACTIONS
-from resilience.web.answers import Answer
-
-JSON = {"content-type": "application/json", "host": "shop.example"}
-
-
-def ask(
-    system: System,
-    path: str,
-    method: str = "GET",
-    *,
-    actor: object | None = "ada",
-    headers: dict[str, str] | None = None,
-    body: bytes = b"",
-    query: str = "",
-) -> Answer:
-    """Return the answer to a request."""
-    request = api.Request(method, path, query, {**JSON, **(headers or {})}, body)
-    return api.answer(system, request, actor)
-
-
-def act(system: System, headers: Any = None, **order: Any) -> Answer:
-    """Order something."""
-    body = json.dumps({"reason": "because", **order}).encode()
-    return ask(system, api.ACTIONS, "POST", headers=headers, body=body)
-
-
-def said(answer: Answer) -> Any:
-    """Return an answer's JSON."""
-    return json.loads(answer.body)
+from tests.web.admin.asking import act, ask, said
 
 
 @pytest.mark.parametrize(
@@ -105,23 +76,6 @@ def test_what_users_named_is_escaped(system: System) -> None:
 
 
 # -- orders -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def shop(system: System) -> System:
-    """Give a system with something to operate."""
-    system.circuits.get("payments")
-    system.degradation.add(Feature("extras"))
-    system.configure({"chaos": {"enabled": True}})
-    system.chaos.plan(Experiment("gone", Outage(), "payments"), "bob")
-    assert system.recent.last == 0
-
-    @system.healer.action("database")
-    def reconnect() -> None:
-        """Do nothing much."""
-
-    system.healer.failed("database", "postgres", ConnectionError("gone"), severity="low")
-    return system
 
 
 ORDERS: dict[str, dict[str, Any]] = {
@@ -339,95 +293,6 @@ def test_the_description_names_every_action(system: System) -> None:
     assert {each["properties"]["action"]["const"] for each in orders} == set(ACTIONS)
 
 
-def test_an_experiment_is_planned_approved_run_and_halted(shop: System) -> None:
-    """By two people; the page shows each step, and what came of it."""
-    shop.configure({"chaos": {"enabled": True, "require_approval": True}})
-    table = {"name": "slow", "fault": {"kind": "latency", "seconds": 1}, "target": "payments"}
-
-    assert act(shop, action="chaos.plan", experiment=table).status == 200
-    assert act(shop, action="chaos.approve", name="slow").status == 409
-    assert act(shop, action="chaos.run", name="slow").status == 409
-    body = json.dumps({"reason": "go", "action": "chaos.approve", "name": "slow"}).encode()
-    assert ask(shop, api.ACTIONS, "POST", body=body, actor="bob").status == 200
-    assert act(shop, action="chaos.run", name="slow").status == 200
-
-    told = said(ask(shop, api.STATE))["experiments"]
-    assert [each["name"] for each in told["running"]] == ["slow"]
-    assert b"Halt all" in ask(shop, api.HOME).body
-    assert act(shop, action="chaos.halt").status == 200
-    told = said(ask(shop, api.STATE))["experiments"]
-    assert told["running"] == []
-    assert told["results"][0]["status"] == "aborted"
-    assert b"aborted: because (ada)" in ask(shop, api.HOME).body
-
-
-def test_what_is_no_experiment_is_refused(shop: System) -> None:
-    """By name, with nothing injected, and no module loaded for it."""
-    fault = {"kind": "error", "exception": "antigravity:Fly"}
-
-    answer = act(
-        shop, action="chaos.plan", experiment={"name": "x", "fault": fault, "target": "payments"}
-    )
-
-    assert answer.status == 400
-    assert "antigravity:Fly" in said(answer)["detail"]
-
-
-# -- the fleet ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fleet(shop: System, clock: ManualClock) -> FakeFleet:
-    """Give the store that the shop shares with another worker."""
-    store = FakeFleet(clock)
-    shop.fleet.use(store, worker="one")
-    other = System(clock=clock)
-    other.fleet.use(store, worker="two")
-    other.tick()
-    shop.tick()
-    return store
-
-
-def test_an_order_says_who_has_confirmed_it(shop: System, fleet: FakeFleet) -> None:
-    """Of the workers that are alive."""
-    done = said(act(shop, action="circuit.force_open", name="payments"))
-
-    assert done["confirmed"] == {"confirmed": 1, "live": 2, "waiting": ["two"]}
-
-
-def test_an_order_that_the_store_does_not_acknowledge_is_a_503(
-    shop: System, fleet: FakeFleet
-) -> None:
-    """It holds here, and that is said."""
-    fleet.down = True
-
-    answer = act(shop, action="circuit.force_open", name="payments")
-
-    assert answer.status == 503
-    assert "It is done, but only this worker has it" in said(answer)["detail"]
-    assert shop.circuits["payments"].state == "forced_open"
-
-
-def test_the_dashboard_shows_the_fleet(shop: System, fleet: FakeFleet, clock: ManualClock) -> None:
-    """Who is alive, who has confirmed what was ordered, and whether the store is there."""
-    ask(shop, api.STATE)
-    clock.advance(1)
-    shop.tick()
-
-    told = said(ask(shop, api.STATE))["fleet"]
-    assert (told["address"], told["online"], told["live"]) == ("fake", True, 2)
-    assert [each["worker"] for each in told["workers"]] == ["one", "two"]
-    assert told["workers"][0]["pid"] > 0
-    page = ask(shop, api.HOME).body.decode()
-    assert "2 workers share <code>fake</code>" in page
-    assert "<code>two</code>" in page
-
-    fleet.down = True
-    clock.advance(2)
-    shop.tick()
-    assert "This worker is on its own" in ask(shop, api.HOME).body.decode()
-
-
 @pytest.mark.parametrize("given", ["", "0", "-1", "nan", "inf", "soon"])
 def test_a_checkup_refuses_a_server_timeout_that_cannot_be(shop: System, given: str) -> None:
     """In words that say what to give."""
@@ -435,27 +300,6 @@ def test_a_checkup_refuses_a_server_timeout_that_cannot_be(shop: System, given: 
 
     assert answer.status == 400
     assert f"server_timeout='{given}': give seconds" in said(answer)["detail"]
-
-
-def test_without_a_fleet_nothing_is_shown_of_it(shop: System) -> None:
-    """Nor said of orders."""
-    assert said(ask(shop, api.STATE))["fleet"] is None
-    assert "confirmed" not in said(act(shop, action="circuit.reset", name="payments"))
-
-
-def test_what_an_experiment_is_about_has_to_be_there(system: System) -> None:
-    """An unknown target is as an unknown circuit; what cannot be an experiment is a bad request."""
-    system.configure({"chaos": {"enabled": True}}, source="test")
-    good = {"name": "x\u2028y", "fault": "outage", "target": "payments", "seed": 7.0}
-    unknown = act(system, action="chaos.plan", experiment=good)
-    system.circuits.get("payments")
-    planned = act(system, action="chaos.plan", experiment=good)
-    wrong = act(system, action="chaos.plan", experiment={**good, "match": {}})
-
-    assert (unknown.status, planned.status, wrong.status) == (404, 200, 400)
-    assert "unknown target 'payments'" in said(unknown)["detail"]
-    [plan] = system.chaos.plans()
-    assert (plan.experiment.name, plan.experiment.seed) == ("x?y", 7)
 
 
 def test_a_circuit_says_of_how_many_calls_how_many_went_wrong(
