@@ -296,7 +296,8 @@ class _Visit:
             recovery = self._chronicle.of_one(self._failure, Result.FAILED, steps=self._steps)
             self._chronicle.failed(recovery, told=self._fresh and self._tries)
         if not self._waited:
-            self._care.recoveries.unrecovered(self._care.component, self._incident)
+            since = self._failure.monotonic
+            self._care.recoveries.unrecovered(self._care.component, self._incident, since)
 
 
 _Attempt = Generator[Step, Any, tuple[Any] | None]

@@ -32,6 +32,7 @@ class Incident:
     __slots__ = (
         "actions",
         "cause",
+        "counted_at",
         "degraded",
         "failure",
         "failures",
@@ -51,6 +52,7 @@ class Incident:
         self.failures = 1
         self.last = failure.monotonic
         self.unrecovered = 0  # recoveries in a row that did not help
+        self.counted_at = -inf  # monotonic seconds: when the last of them was counted
         self.pending: Recovery | None = None  # something was done, and the proof is to come
         self.tried: set[str] = set()  # what did not help, or nobody knows
         self.degraded = False

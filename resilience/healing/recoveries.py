@@ -110,9 +110,21 @@ class Recoveries:
             treatment.run()  # it degrades and tells, where strategies say so
             self.unrecovered(component, incident)
 
-    def unrecovered(self, component: Component, incident: Incident) -> None:
-        """Hear that nothing helped: the next rung is to degrade, and then to tell people."""
+    def unrecovered(
+        self, component: Component, incident: Incident, since: float | None = None
+    ) -> None:
+        """Hear that nothing helped: the next rung is to degrade, and then to tell people.
+
+        Args:
+            component: what failed.
+            incident: what is wrong with it.
+            since: monotonic seconds of the failure that nothing helped with. Those who were at it
+                together count once: a burst of callers is not one recovery after another.
+        """
         with self._lock:
+            if since is not None and since < incident.counted_at:
+                return
+            incident.counted_at = self._means.now()
             incident.unrecovered += 1
         self._means.climb(component, incident)
 

@@ -15,6 +15,7 @@ from resilience import (
     ConfigurationError,
     DecorationError,
     Event,
+    Level,
     MemoryCheckpoint,
     Restore,
     System,
@@ -340,6 +341,35 @@ def test_a_caller_waits_for_its_component_only_so_long(database: Database) -> No
 
     go_on.set()
     assert done.wait(30)
+
+
+def test_callers_that_fail_together_count_once(database: Database) -> None:
+    """A burst at the start of an outage is no row of recoveries that did not help."""
+    system = System()
+    together = threading.Barrier(8)
+
+    class Hopeless:
+        def call(self, fn: Call, *args: Any) -> Any:
+            together.wait(30)
+            return fn(*args)
+
+        call_async = call
+
+    query = system.heal("database", strategy=Hopeless())(database.query)
+    database.up = False
+
+    def ask() -> None:
+        with pytest.raises(ConnectionError):
+            query()
+
+    callers = [threading.Thread(target=ask) for _ in range(8)]
+    for each in callers:
+        each.start()
+    for each in callers:
+        each.join(30)
+
+    assert database.calls == 16
+    assert system.degradation.level is Level.NORMAL
 
 
 def test_a_caller_waits_for_the_turn_of_its_component(database: Database) -> None:
