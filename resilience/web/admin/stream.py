@@ -15,6 +15,7 @@ from resilience.web.admin.glance import POLL, glance_of
 
 LOOK = 0.5  # seconds between looks: what is pushed is at most that late
 MOST_LOOKS = 200  # a second, of all streams in this process: beyond that each looks less often
+LONGEST_SLEEP = 1.0  # seconds: a server that ends waits for its streams
 HEARTBEAT = 15.0  # seconds of silence after which proxies might end a connection
 
 HEADERS = {
@@ -38,10 +39,12 @@ class _Listeners:
         finally:
             self.number -= 1
 
-    async def pause(self) -> float:
-        """Wait until the next look; return for how many seconds."""
-        seconds = max(LOOK, self.number / MOST_LOOKS)
-        await asyncio.sleep(seconds)
+    async def pause(self, system: System) -> float:
+        """Wait until the next look, or the system's end; return for how many seconds."""
+        seconds = left = max(LOOK, self.number / MOST_LOOKS)
+        while left > 0 and not system.stopping:
+            await asyncio.sleep(min(left, LONGEST_SLEEP))
+            left -= LONGEST_SLEEP
         return seconds
 
 
@@ -76,7 +79,7 @@ async def stream(system: System, after: int | None) -> AsyncGenerator[bytes]:
             elif silent >= HEARTBEAT:
                 yield b": still here\n\n"
                 silent = 0.0
-            silent += await _listeners.pause()
+            silent += await _listeners.pause(system)
 
 
 def _part(kind: str, told: Any, number: int) -> bytes:
@@ -97,7 +100,7 @@ async def boards(system: System, *, may_operate: bool) -> AsyncGenerator[bytes]:
                 found = glance_of(system).board(system, may_operate=may_operate)
                 shown, silent = found.last, 0.0
                 yield _html(found.html)
-            silent += await _listeners.pause()
+            silent += await _listeners.pause(system)
 
 
 def _html(text: str) -> bytes:

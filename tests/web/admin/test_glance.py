@@ -129,7 +129,8 @@ def test_streams_look_seldom_when_there_are_many(
         assert sent[0].startswith(b"event: board\ndata: <section")
         assert sent[0].endswith(b"\n\n")
         await anext(streams[0])
-        assert set(time.waited) == {pause}
+        assert sum(time.waited) == max(2.0, pause)  # nothing has happened meanwhile
+        assert max(time.waited) <= 1.0  # a server that ends waits for no more
         for each in streams:
             await each.aclose()
         time.waited.clear()
