@@ -10,7 +10,7 @@ from resilience.core.classify import is_client_error, is_interruption
 from resilience.core.request import present
 from resilience.errors import OverloadedError
 from resilience.web.answers import Answer
-from resilience.web.passage import Passage, Site
+from resilience.web.passage import READ, Passage, Site
 from resilience.web.problems import ANSWERED, answer_to
 
 Scope = MutableMapping[str, Any]
@@ -18,6 +18,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_READ = {name.encode("latin-1"): name for name in READ}
 
 
 def raising(scope: Scope, error: Exception) -> App:
@@ -50,6 +52,11 @@ class AsgiPassage(Passage):
         """All headers of the request, `{name in lower case: value}`."""
         headers = self.source["headers"]
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+    def read_headers(self) -> Mapping[str, str]:
+        """Return those of the request's headers that a passage reads."""
+        headers = self.source["headers"]
+        return {_READ[name]: value.decode("latin-1") for name, value in headers if name in _READ}
 
     def find_socket(self) -> Any:
         """Return the client's socket, where the server lets it be seen.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import Context, Token, copy_context
 from math import inf
 from time import monotonic
@@ -22,6 +23,9 @@ from resilience.web.waiting import REQUEST_START, since_received, stamped
 
 SOONEST = 0.001  # seconds; a deadline that has passed is one that passes at once
 ENSURE_EVERY = 1.0  # seconds
+
+READ = DEADLINES | {REQUEST_START}
+"""The request headers that a passage reads, in lower case."""
 
 
 class Outcome(NamedTuple):
@@ -125,9 +129,9 @@ class Passage(Request):
 
     # -- what an integration knows ------------------------------------------------------------
 
-    def header(self, name: str) -> str | None:
-        """Return a header of the request, by its name in lower case; None: it has none."""
-        return self.all_headers.get(name)
+    def read_headers(self) -> Mapping[str, str]:
+        """Return those of the request's headers that are in `READ`; it may return others, too."""
+        return self.all_headers
 
     def find_route(self) -> str:
         """Return the template of the route as the framework knows it now; "" for none."""
@@ -274,7 +278,9 @@ class Passage(Request):
 
     def _stamp(self) -> float | None:
         """Return when a proxy saw the request, in seconds since 1970; None: none says."""
-        header = self.header(REQUEST_START) if self.site.web.request_start_header else None
+        if not self.site.web.request_start_header:
+            return None
+        header = self.read_headers().get(REQUEST_START)
         return stamped(header) if header else None
 
     # -- how much time it has -----------------------------------------------------------------
@@ -307,8 +313,7 @@ class Passage(Request):
 
     def _asked(self) -> float | None:
         """Return the seconds that the caller had left when the request was taken up."""
-        given = {name: value for name in DEADLINES if (value := self.header(name)) is not None}
-        asked = deadline_from_headers(given)
+        asked = deadline_from_headers(self.read_headers())
         if asked is None:
             return None
         waited, stamp = self.waited, self._stamp()

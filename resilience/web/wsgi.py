@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from resilience.web.passage import Passage
+from resilience.web.passage import READ, Passage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -45,13 +45,17 @@ class WsgiPassage(Passage):
             if key.startswith("HTTP_")
         }
 
-    def header(self, name: str) -> str | None:
-        """Return a header of the request, by its name in lower case; None: it has none."""
-        return self.environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    def read_headers(self) -> Mapping[str, str]:
+        """Return those of the request's headers that a passage reads."""
+        environ = self.environ
+        return {name: environ[key] for key, name in _READ.items() if key in environ}
 
     def find_socket(self) -> Any:
         """Return the client's socket, where the server lets it be seen."""
         return self.environ.get("gunicorn.socket") or self.environ.get("werkzeug.socket")
+
+
+_READ = {f"HTTP_{name.upper().replace('-', '_')}": name for name in READ}
 
 
 def passing(
