@@ -259,6 +259,8 @@ def _is_failure(error: BaseException, status: int | None, send: Send) -> bool:
 
 def _is_lost(error: BaseException, send: Send) -> bool:
     """Tell whether an error says that the connection is gone: the server's `send` raised it."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_lost(each, send) for each in error.exceptions)
     if not isinstance(error, OSError):
         return False
     code = getattr(getattr(send, "__func__", send), "__code__", None)

@@ -202,6 +202,24 @@ def test_a_lost_connection_is_no_failure(system: System) -> None:
     assert request.passage.outcome == Outcome(200, False, 0.0)
 
 
+def test_a_lost_connection_may_be_found_in_a_task(system: System) -> None:
+    """Where a task group sends, its error is one of a group."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def stream() -> None:
+            await send(START)
+            await send(PART)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stream())
+
+    request = Request(system, app, breaks=1)
+    with pytest.raises(ExceptionGroup):
+        request.run()
+
+    assert request.passage.outcome == Outcome(200, False, 0.0)
+
+
 def test_a_broken_body_is_not_taken_for_a_lost_connection(system: System) -> None:
     """As Starlette does, which says of every OSError that the client went away."""
 
