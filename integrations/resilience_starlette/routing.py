@@ -69,12 +69,17 @@ def template(scope: Scope) -> str:
 
 def _route(scope: Scope, endpoint: Any) -> Any:
     # Of a route in an included router FastAPI keeps the path as the app has it apart.
-    included = scope.get("fastapi", {}).get("effective_route_context")
-    if included is not None and included.endpoint is endpoint:
+    included = kept(scope.get("fastapi", {}).get("effective_route_context"))
+    if getattr(included, "endpoint", None) is endpoint:
         return included
     if "route" in scope:
         return scope["route"]
     return _serving(endpoint, path_below_root(scope), scope["router"].routes)
+
+
+def kept(route: Any) -> Any:
+    """Return a route, or what FastAPI keeps of one in an included router that is not of its own."""
+    return getattr(route, "starlette_route", None) or route
 
 
 def _serving(endpoint: Any, path: str, routes: Iterable[Any]) -> Any:

@@ -12,7 +12,7 @@ from starlette.routing import Host, Mount, WebSocketRoute
 
 from resilience.core.views import View, Wrap
 from resilience.web.asgi import App, Receive, Scope, Send
-from resilience_starlette.routing import path_of
+from resilience_starlette.routing import kept, path_of
 from resilience_starlette.serving import is_ours
 
 _CONVERTER = re.compile(r":\w+(?=})")
@@ -32,18 +32,17 @@ def views_inside(layer: Any) -> Iterator[View]:
 
 
 def _served(routes: Iterable[Any], prefix: str) -> Iterator[View]:
-    for route in routes:
-        if hasattr(route, "effective_route_contexts"):  # a router that FastAPI has included
-            yield from _served(route.effective_route_contexts(), prefix)
+    for each in routes:
+        if hasattr(each, "effective_route_contexts"):  # a router that FastAPI has included
+            yield from _served(each.effective_route_contexts(), prefix)
             continue
-        # What FastAPI keeps of a route in an included router, but for its own kind of route.
-        kept = getattr(route, "starlette_route", None) or route
-        inner = getattr(kept, "routes", None) or ()
-        if isinstance(kept, Mount | Host):
+        route = kept(each)
+        inner = getattr(route, "routes", None) or ()
+        if isinstance(route, Mount | Host):
             # Of a value in its prefix a request tells no more than the name.
-            yield from _served(inner, prefix + _CONVERTER.sub("", path_of(kept)))
-        if _is_served_here(kept, bool(inner)):
-            yield _view(prefix + path_of(kept), kept)
+            yield from _served(inner, prefix + _CONVERTER.sub("", path_of(route)))
+        if _is_served_here(route, bool(inner)):
+            yield _view(prefix + path_of(route), route)
 
 
 def _is_served_here(route: Any, has_routes: bool) -> bool:

@@ -19,7 +19,9 @@ from django.dispatch import receiver  # noqa: E402
 from django.http import FileResponse, HttpRequest, HttpResponse  # noqa: E402
 from django.template import engines  # noqa: E402
 from django.test import override_settings  # noqa: E402
+from django.urls import include, re_path  # noqa: E402
 from django.urls import path as route  # noqa: E402
+from django.views import View  # noqa: E402
 
 from resilience import Feature, System, signals  # noqa: E402
 from resilience.testing import ManualClock  # noqa: E402
@@ -308,3 +310,52 @@ def test_authorize_is_asked_with_the_request() -> None:
     request.META["HTTP_AUTHORIZATION"] = OPERATOR["Authorization"]
 
     assert authorize(request) == "ops"
+
+
+# -- routes -------------------------------------------------------------------------------------
+
+
+def test_routes_are_known_by_the_names_that_requests_have(shop: Shop) -> None:
+    """Included ones, those of expressions and of classes, too; and each view can be exchanged."""
+
+    class Door(View):
+        async def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            return HttpResponse("open")
+
+    inner = [re_path(r"^door/(?P<number>[0-9]+)$", Door.as_view()), route("bell", plain_bell)]
+    urls = Only(
+        route("rooms/<int:room>/", include((inner, "rooms"))),
+        re_path(r"^old/", include([route("", include(inner))])),
+        route("", include("resilience_django.urls")),
+    )
+    settings = {
+        "MIDDLEWARE": [MIDDLEWARE, *BEHIND],
+        "RESILIENCE": {"system": shop.system},
+        "ROOT_URLCONF": urls,
+    }
+    ask = ask_wsgi(settings)
+    paths = ("/rooms/1/door/2", "/rooms/1/bell", "/old/door/3", "/old/bell")
+    assert {ask(each).status for each in paths} == {200}
+    counted = {each.route for each in shop.system.traffic.snapshot()} - {""}
+
+    with override_settings(**settings):
+        views = {each.route: each for each in shop.system.views}
+        assert set(views) == counted
+        undo = views["/rooms/<int:room>/door/(?P<number>[0-9]+)$"].exchange(busy)
+    assert [ask(each).status for each in paths] == [503, 200, 503, 200]  # one view, two routes
+    undo()
+    assert {ask(each).status for each in paths} == {200}
+
+
+def plain_bell(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    """Ring."""
+    return HttpResponse("ring")
+
+
+def busy(view: Any) -> Any:
+    """Return what answers in place of an async view."""
+
+    async def answer(*args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponse(status=503)
+
+    return answer
