@@ -37,4 +37,11 @@ def protect(target: str, *decorators: Callable[[Any], Any]) -> Callable[[], None
         guarded = decorator(guarded)
     own = attribute in vars(parent)
     setattr(parent, attribute, guarded)
-    return lambda: setattr(parent, attribute, original) if own else delattr(parent, attribute)
+
+    def unprotect() -> None:
+        if own:
+            setattr(parent, attribute, original)
+        elif attribute in vars(parent):
+            delattr(parent, attribute)
+
+    return unprotect
