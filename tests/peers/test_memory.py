@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import json
 import time
 import traceback
 import weakref
 from collections.abc import Callable
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
@@ -197,3 +199,36 @@ def test_a_large_window_costs_no_more_than_a_small_one(
     # Measured: 1.0; shared machines have bad moments, a scan is never below 20.
     assert cost(many, clock) < 4 * cost(few, clock)
     assert many.state == "closed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(2, "no such file", "shop.db"),
+        OSError(111, "refused"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        CalledProcessError(3, ["ls", "-l"]),
+        ExceptionGroup("tasks", [OSError(111, "refused"), ValueError(("a", 1))]),
+        json.JSONDecodeError("no value", "{", 1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_cause_of_rejections_is_of_the_kind_that_failed(
+    system: System, error: Exception
+) -> None:
+    """With its text and what else is plain, though it is a copy."""
+    circuit = system.circuits.get("upstream", failure_threshold=1)
+
+    def call() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        circuit.call(call)
+    with pytest.raises(CircuitOpenError) as rejected:
+        circuit.call(call)
+
+    cause: Any = rejected.value.__cause__
+    assert cause is not error
+    assert (type(cause), str(cause)) == (type(error), str(error))
+    for name in ("filename", "object", "cmd", "returncode", "doc"):
+        assert getattr(cause, name, None) == getattr(error, name, None)
