@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -96,18 +97,9 @@ def flask_dashboard(system: System) -> Iterator[str]:
 
 
 @contextmanager
-def starlette_dashboard(system: System) -> Iterator[str]:
-    """Serve a Starlette app by uvicorn; give its address."""
-    app = Starlette()
-    StarletteResilience(app, system=system, authorize=everybody)
-    with _by_uvicorn(app, system) as address:
-        yield address
-
-
-@contextmanager
-def fastapi_dashboard(system: System) -> Iterator[str]:
-    """Serve a FastAPI app by uvicorn; give its address."""
-    app = FastAPI()
+def starlette_dashboard(system: System, make: type[Starlette] = Starlette) -> Iterator[str]:
+    """Serve an app by uvicorn; give its address."""
+    app = make()
     StarletteResilience(app, system=system, authorize=everybody)
     with _by_uvicorn(app, system) as address:
         yield address
@@ -154,7 +146,7 @@ def _by_uvicorn(app: Any, system: System) -> Iterator[str]:
 DASHBOARDS: dict[str, Callable[[System], object]] = {
     "flask": flask_dashboard,
     "starlette": starlette_dashboard,
-    "fastapi": fastapi_dashboard,
+    "fastapi": partial(starlette_dashboard, make=FastAPI),
     "django": django_dashboard,
 }
 """`{framework: what serves an app whose dashboard is at /resilience/}`"""

@@ -149,6 +149,7 @@ def test_all_of_it_works_by_keyboard(window: BrowserContext, address: str, syste
     expect(page.get_by_role("button", name="Reset payments")).to_be_focused()
 
 
+@pytest.mark.parametrize("address", ["starlette"], indirect=True)
 def test_what_scrolls_is_reached_by_keyboard_and_stays_so(
     window: BrowserContext, address: str, system: System
 ) -> None:
@@ -169,6 +170,7 @@ def test_what_scrolls_is_reached_by_keyboard_and_stays_so(
     expect(page.locator("#features .wide")).not_to_have_attribute("tabindex", "0")
 
 
+@pytest.mark.parametrize("address", ["starlette"], indirect=True)
 def test_what_is_selected_is_not_taken_away(
     window: BrowserContext, address: str, system: System
 ) -> None:
