@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from resilience.core.loops import beside
 from resilience.core.rescue import GIVEN_UP
 from resilience.errors import Rejected
 from resilience.healing.actions import Action
@@ -132,9 +133,7 @@ class CatchUp:
 
     async def run_async(self) -> None:
         """Do it in another thread, as it would be done on the machine's clock."""
-        import asyncio  # who calls this has it loaded
-
-        await asyncio.to_thread(self._catch_up)
+        await beside(self._catch_up)
 
 
 class Act:

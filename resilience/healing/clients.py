@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
 from resilience.core.checks import duration, function, whole
+from resilience.core.loops import beside
 from resilience.core.runtime import Runtime
 from resilience.healing.actions import Action
 from resilience.healing.named import Named
@@ -128,15 +130,13 @@ class ClientHolder:
     def _watched_async(self, client: Any, send: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(send)
         async def watched(*args: Any, **kwargs: Any) -> Any:
-            import asyncio
-
-            self._loop = asyncio.get_running_loop()
+            self._loop = _running_loop()
             try:
                 answer = await send(*args, **kwargs)
             except Exception as error:
                 if self._is_worn_out(client, error):
                     # Making one reads certificates, which takes tens of milliseconds.
-                    await asyncio.to_thread(self._replace, client, error)
+                    await beside(partial(self._replace, client, error))
                 if self._may_go_again(client, error):
                     return await self.client.send(*args, **kwargs)
                 raise
@@ -266,6 +266,12 @@ def holder_of(client: Any) -> ClientHolder:
         raise TypeError(f"{client!r} is no held client: give what resilience.client returned")
     holder: ClientHolder = client._holder
     return holder
+
+
+def _running_loop() -> Any:
+    """Return the loop that runs here; None under trio, which closes no client for others."""
+    asyncio = sys.modules.get("asyncio")
+    return None if asyncio is None else asyncio._get_running_loop()
 
 
 def _read_timeout(client: Any) -> float:

@@ -582,6 +582,20 @@ def test_on_a_manual_clock_no_thread_has_to_be_waited_for(
     assert asyncio.run(healer.run_async("database", as_coroutine(database.query), 1)) == (1,)
 
 
+def test_a_task_of_trio_is_healed_too(healer: Healer, database: Database) -> None:
+    """It waits for the recovery on its own loop."""
+    trio = pytest.importorskip("trio", reason="trio is not installed")
+    healer.configure(HealerSettings(default_strategy="action"))
+    healer.action("database")(database.repair)
+    database.up = False
+
+    async def ask() -> Any:
+        return await healer.run_async("database", as_coroutine(database.query), 7)
+
+    assert trio.run(ask) == (7,)
+    assert (database.calls, database.repairs) == (2, 1)
+
+
 def test_a_recovery_has_a_context_of_its_own(healer: Healer, database: Database) -> None:
     """Also where the caller does it: the deadline of one request is not that of all."""
     left: list[float | None] = []

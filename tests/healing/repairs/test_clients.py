@@ -102,6 +102,21 @@ def test_an_async_client_fails_no_more(service: Upstream, system: System) -> Non
     asyncio.run(scenario())
 
 
+def test_an_async_client_is_replaced_under_trio_too(service: Upstream, system: System) -> None:
+    """It serves both, and so does what holds it."""
+    trio = pytest.importorskip("trio", reason="trio is not installed")
+
+    async def scenario() -> list[int]:
+        client = system.client(lambda: small(httpx2, "AsyncClient", service.address))
+        for _ in range(2):
+            await client.send(client.build_request("GET", "/prices"), stream=True)
+        statuses = [(await client.get("/prices")).status_code for _ in range(3)]
+        await client.aclose()
+        return statuses
+
+    assert trio.run(scenario) == [200] * 3
+
+
 def test_the_old_client_is_closed_after_its_read_timeout(
     service: Upstream, system: System, clock: ManualClock
 ) -> None:
