@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from resilience.commands.showing import as_json as print_json
 from resilience.commands.showing import cell, printed, table
-from resilience.commands.source import settings_of
+from resilience.commands.source import app_here, settings_of
 from resilience.errors import ConfigurationError, StoreUnavailableError
 from resilience.fleet.base import Order
 from resilience.fleet.looking import Look, look
@@ -22,7 +23,6 @@ from resilience.fleet.service import backend_of
 from resilience.fleet.settings import FleetSettings
 from resilience.fleet.verdicts import CLOSED, OPEN, Verdict
 from resilience.neighbours import beside
-from resilience.settings import Settings
 from resilience.sharing import COMMAND, parted
 
 PATIENCE = 3.0
@@ -60,16 +60,29 @@ def fleet(url: str | None, prefix: str | None, config: str | None, as_json: bool
 def _seen(url: str | None, prefix: str | None, config: str | None) -> Look:
     """Return what the store has; errors become messages."""
     try:
-        settings = settings_of(config)
+        settings, journal = _known(config)
         chosen = replace(
-            settings.fleet,
-            url=url or settings.fleet.url or _beside_journal(settings),
-            prefix=prefix or settings.fleet.prefix,
-            timeout=max(PATIENCE, settings.fleet.timeout),
+            settings,
+            url=url or settings.url or _beside(journal, settings),
+            prefix=prefix or settings.prefix,
+            timeout=max(PATIENCE, settings.timeout),
         )
         return _asked(chosen)
     except (ConfigurationError, StoreUnavailableError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _known(config: str | None) -> tuple[FleetSettings, Path | None]:
+    """Return the fleet's settings and the journal's file: those of the app that it runs in."""
+    app = app_here()
+    if app is not None and config is None:
+        return app.fleet.settings, app.journal.path
+    from resilience.storage import addresses
+
+    settings = settings_of(config)
+    address = settings.journal.address
+    is_file = address.startswith("sqlite")
+    return settings.fleet, addresses.file_of(addresses.parsed(address)) if is_file else None
 
 
 def _asked(settings: FleetSettings) -> Look:
@@ -83,15 +96,9 @@ def _asked(settings: FleetSettings) -> Look:
         return look(backend)
 
 
-def _beside_journal(settings: Settings) -> str | None:
+def _beside(journal: Path | None, settings: FleetSettings) -> str | None:
     """Return where the workers of one server meet by themselves; None: not here."""
-    from resilience.storage import addresses
-
-    address = settings.journal.address
-    if not (settings.fleet.share and address.startswith("sqlite")):
-        return None
-    journal = addresses.file_of(addresses.parsed(address))
-    place = None if journal is None else beside(journal)
+    place = beside(journal) if journal is not None and settings.share else None
     return f"sqlite:///{place}" if place is not None and place.exists() else None
 
 

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from resilience.commands.source import journal_options, opened, settings_of, version_of
+from resilience.commands.source import journal_options, journal_settings, opened, version_of
 from resilience.storage.schema import ddl
 from resilience.storage.settings import DAY
 from resilience.storage.tables import TABLES, VERSION
@@ -67,7 +67,7 @@ def upgrade(url: str | None, config: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def prune(url: str | None, config: str | None, days: float | None, as_json: bool) -> None:
     """Delete history older than the setting `retention_days`."""
-    kept = days if days is not None else settings_of(config).journal.retention_days
+    kept = days if days is not None else journal_settings(config).retention_days
     gone = 0
     with opened(url, config) as store:
         while batch := store.prune(time.time() - kept * DAY, AT_ONCE):

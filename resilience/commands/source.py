@@ -16,7 +16,7 @@ import click
 from resilience.errors import ConfigurationError
 from resilience.settings import Settings
 from resilience.storage.base import Store
-from resilience.storage.settings import DAY
+from resilience.storage.settings import DAY, JournalSettings
 from resilience.storage.sql import SQLStore
 from resilience.systems import System
 
@@ -59,20 +59,26 @@ def journal_options(command: F) -> F:
 
 def settings_of(config: str | None) -> Settings:
     """Return the settings of a file and the environment; within an app, those of the app."""
-    app = _app()
+    app = app_here()
     if app is not None and config is None:
         return app.settings
     path = config or (SETTINGS_FILE if Path(SETTINGS_FILE).is_file() else None)
     return Settings.load(path, environ=os.environ)
 
 
-def _app() -> System | None:
+def app_here() -> System | None:
     """Return the system of the app that the command runs in, as `flask resilience` does."""
     return click.get_current_context().find_object(System)
 
 
+def journal_settings(config: str | None) -> JournalSettings:
+    """Return the journal's settings; within an app those in force, whoever gave them."""
+    app = app_here()
+    return settings_of(config).journal if app is None or config else app.journal.settings
+
+
 def _store(url: str | None, config: str | None) -> Store:
-    address, app = url or settings_of(config).journal.address, _app()
+    address, app = url or journal_settings(config).address, app_here()
     return SQLStore(address) if app is None else app.journal.store_at(address)
 
 

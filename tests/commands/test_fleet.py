@@ -1,11 +1,15 @@
 """What workers agree on, from the store that they share, without asking any of them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
 
 from resilience import CircuitOpenError, Experiment, Outage, System
 from resilience.neighbours import beside
+from resilience_flask import Resilience
 from tests.commands.running import run, told
 from tests.servers.redis import RedisServer
 
@@ -91,6 +95,23 @@ def test_the_settings_say_where_it_is(folder: Path) -> None:
     settings.write_text('[journal]\nurl = "sqlite:///journal.db"\n[fleet]\nprefix = "shop"\n')
 
     assert str(place) in told("fleet")["address"]
+
+
+def test_in_an_app_its_own_is_read(tmp_path: Path) -> None:
+    """As its journal is; whoever gave the settings."""
+    worker = Worker(f"sqlite:///{tmp_path}/fleet.db")
+    worker.system.configure({"journal": {"url": f"sqlite:///{tmp_path}/journal.db"}}, source="a")
+    app = Flask("shop")
+    Resilience(app, system=worker.system)
+    worker.fail()
+
+    def told_by(command: str) -> Any:
+        said = app.test_cli_runner().invoke(args=["resilience", *command.split(), "--json"])
+        return json.loads(said.output)
+
+    assert [each["name"] for each in told_by("fleet")["circuits"]] == ["payments"]
+    assert told_by("journal init")["address"] == f"sqlite:///{tmp_path}/journal.db"
+    worker.system.stop()
 
 
 def test_a_store_that_is_not_there_is_an_error_and_stays_away(folder: Path) -> None:
