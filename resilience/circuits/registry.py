@@ -66,6 +66,8 @@ class Circuits(Homed):
         for circuit in self:
             if circuit.name == name:
                 return circuit
+        if isinstance(self._entries.get(str(name).partition("[")[0]), CircuitFamily):
+            raise KeyError(f"no circuit {name!r}: it is made by key, by circuit_of(fn).of(key)")
         raise KeyError(f"no circuit {name!r}{did_you_mean(name, [each.name for each in self])}")
 
     def get(self, name: str, **options: Any) -> Circuit:

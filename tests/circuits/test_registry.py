@@ -166,6 +166,15 @@ def test_a_name_that_does_not_exist_is_a_key_error(system: System, name: Any, sa
     assert len(system.circuits) == 1
 
 
+@pytest.mark.parametrize("name", ["tenants", "tenants[a]"])
+def test_a_key_nobody_has_used_is_a_key_error(system: System, name: str) -> None:
+    """It says where the circuit of a key is to be had."""
+    system.circuit("tenants", key=str)(len)
+
+    with pytest.raises(KeyError, match=r"it is made by key, by circuit_of\(fn\)\.of\(key\)"):
+        system.circuits[name]
+
+
 def test_systems_share_no_circuits() -> None:
     """The same name in two systems is two circuits."""
     assert System().circuits.get("api") is not System().circuits.get("api")
