@@ -262,3 +262,11 @@ def test_a_running_app_can_be_told_when_its_server_ends_a_request(url: str, shop
     assert "timeout_beyond_server" in checks("--server-timeout", "60")
     assert checks("--server-timeout", "61") == {"circuit_without_timeout"}
     assert patient() is None
+
+
+def test_a_deadline_that_the_system_has_holds_in_its_apps(system: System) -> None:
+    """An app that says nothing of it has it, too."""
+    system.configure({"web": {"deadline": 5}})
+    system.configure({"circuits": {}}, source="flask config of shop")
+
+    assert facts_of(system).deadline == 5.0
