@@ -10,15 +10,20 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from resilience.errors import StoreUnavailableError
+from resilience.errors import ConfigurationError, StoreUnavailableError
 from resilience.fleet.base import KEPT, Letter, Reply
-from resilience.fleet.databases import Session, database
+from resilience.fleet.databases import Database, Session
 from resilience.fleet.ledger import Ledger
 from resilience.fleet.listening import Listener
+from resilience.fleet.postgresql import PostgreSQL
+from resilience.fleet.sqlite import SQLiteFile
 from resilience.fleet.verdicts import Record
 from resilience.storage import addresses
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 META, RECORDS, MOVED = "meta", "records", "moved"
 WHOLE = ("workers", "crew", "orders", "leases")
@@ -61,7 +66,7 @@ class SQLBackend:
     def __init__(self, url: str, prefix: str, timeout: float) -> None:
         parsed = addresses.parsed(url, "fleet")
         self.address = parsed.render_as_string(hide_password=True)
-        self._database = database(parsed, prefix, timeout)
+        self._database = _database(parsed, prefix, timeout)
         self._in = {each: f"{prefix}:{each}" for each in (META, RECORDS, MOVED, *WHOLE)}
         self._section = {place: each for each, place in self._in.items()}
         self._listener: _Listener | None = None
@@ -209,6 +214,29 @@ class SQLBackend:
             self._listener.stop()
             self._listener = None
         self._database.close()
+
+
+def _database(url: sa.URL, prefix: str, timeout: float) -> Database:
+    """Return the database that a URL means.
+
+    Raises:
+        ConfigurationError: it keeps no fleet, or its driver is missing.
+    """
+    kind = url.get_backend_name()
+    if kind == "postgresql":
+        return PostgreSQL(url, prefix, timeout)
+    if kind != "sqlite":
+        raise ConfigurationError(
+            f"fleet: url: {kind} keeps no fleet: give sqlite:///, postgresql:// or redis://"
+        )
+    path = addresses.file_of(url)
+    if path is None or url.query or url.get_driver_name() != "pysqlite":
+        raise ConfigurationError(
+            f"fleet: url={str(url)!r}: give a file, which workers can share, and no options: "
+            "sqlite:///fleet.db"
+        )
+    addresses.check_folder(url, "fleet")
+    return SQLiteFile(url, path, timeout)
 
 
 class _Listener(Listener):

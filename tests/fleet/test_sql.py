@@ -3,9 +3,10 @@
 import os
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import sqlalchemy.exc
 
 from resilience import ConfigurationError, StoreUnavailableError, System
 from resilience.fleet.base import Claim, Letter
-from resilience.fleet.databases import PostgreSQL, SQLiteFile
+from resilience.fleet.postgresql import PostgreSQL
 from resilience.fleet.sql import SQLBackend
+from resilience.fleet.sqlite import SQLiteFile
 from resilience.fleet.verdicts import Report
 from resilience.neighbours import Neighbours
 from resilience.testing import ManualClock
@@ -110,6 +112,34 @@ def test_a_prefix_as_long_as_it_may_be_is_apart_from_others(tmp_path: Path) -> N
     assert [each.exchange(Letter("b", roll=True)).workers for each in backends] == [2, 2]
     for each in backends:
         each.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_process_forked_amid_an_exchange_takes_part(backend: SQLBackend) -> None:
+    """Else its SQLite would wait for ever for the thread that has stayed with the parent."""
+    backend.exchange(Letter("parent"))
+    amid, never = threading.Event(), threading.Event()
+
+    def exchange() -> None:
+        with backend._database.alone() as session:
+            session.ask("SELECT 1", {})
+            amid.set()
+            never.wait(0.05)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    assert amid.wait(10.0)
+    child = os.fork()
+    if child == 0:
+        backend.after_fork()
+        with suppress(StoreUnavailableError):
+            os._exit(backend.exchange(Letter("child")).workers)
+        os._exit(0)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    thread.join()
+    assert backend.exchange(Letter("parent")).workers == 2
 
 
 def test_rows_that_nobody_can_read_are_no_store(backend: SQLBackend, tmp_path: Path) -> None:
