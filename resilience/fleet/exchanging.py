@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,6 +61,8 @@ class Exchanging:
         self._unsubscribe: Callable[[], None] = lambda: None
         self.settings = FleetSettings()
         self._begin()
+        runtime.engine.at_stop(self.leave)
+        _all.add(self)
 
     def _begin(self) -> None:
         self._replica, self._pace = Replica(), Pace()
@@ -73,6 +77,40 @@ class Exchanging:
         self._roll: tuple[Peer, ...] = ()
         self._looked_at = self._described_at = -inf
         self._board.forget()
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Exchange for the first time; a store that cannot be reached is tried again later.
+
+        Raises:
+            ConfigurationError: the store refuses the password, or can run no scripts.
+        """
+        self.exchange()
+        if self._refused:
+            raise ConfigurationError(self._error)
+
+    def leave(self) -> None:
+        """Tell the fleet that this worker ends, and let go of the store."""
+        backend = self._backend
+        if backend is None:
+            return
+        with self._exchanging:
+            if self._online:
+                try:
+                    backend.exchange(self._letter((), leaving=True))
+                except (StoreUnavailableError, ConfigurationError) as error:
+                    log.debug("fleet: left without a word: %s", error)
+            backend.close()
+            self._listening, self._online = False, None
+        for member in self._members():
+            member.unled()
+
+    def after_fork(self) -> None:
+        """Take part as a worker of its own."""
+        self._begin()
+        if self._backend is not None:
+            self._backend.after_fork()
 
     # -- exchange -----------------------------------------------------------------------------
 
@@ -251,3 +289,15 @@ class Exchanging:
 
     def _now(self) -> float:
         return self._runtime.clock.monotonic()
+
+
+_all: weakref.WeakSet[Exchanging] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for each in list(_all):
+        each.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

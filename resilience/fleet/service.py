@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from resilience.core.checks import text, whole
-from resilience.core.runtime import Runtime
-from resilience.errors import ConfigurationError, StoreUnavailableError
+from resilience.errors import StoreUnavailableError
 from resilience.fleet.base import Backend, Claim
 from resilience.fleet.exchanging import Exchanging
 from resilience.fleet.leases import LASTS, Lease
 from resilience.fleet.pace import APART, QUIET
-from resilience.fleet.parties import Board, Members
 from resilience.fleet.settings import FleetSettings
 from resilience.fleet.snapshots import Confirmation, FleetSnapshot, PeerSnapshot, peer_of
-
-log = logging.getLogger("resilience")
 
 ORDERED = (
     "circuit_forced", "feature_changed", "degradation_changed", "operator_acted", "chaos_started",
@@ -30,25 +22,7 @@ ORDERED = (
 
 
 class Fleet(Exchanging):
-    """Shares what this worker's circuits learn, and what operators order, with the app's others.
-
-    Args:
-        runtime: the system's clock, events and engine.
-        members: gives the system's circuits.
-        board: the operators' orders.
-        about: returns what this worker says of itself, as plain values.
-    """
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        members: Callable[[], Members],
-        board: Board,
-        about: Callable[[], dict[str, Any]],
-    ) -> None:
-        super().__init__(runtime, members, board, about)
-        runtime.engine.at_stop(self.leave)
-        _fleets.add(self)
+    """Shares what this worker's circuits learn, and what operators order, with the app's others."""
 
     def snapshot(self) -> FleetSnapshot:
         """Return all that is known of the fleet at this moment."""
@@ -102,40 +76,6 @@ class Fleet(Exchanging):
         if self._duty is not None:
             self._duty.cancel()
             self._duty = None
-
-    # -- life ---------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Exchange for the first time; a store that cannot be reached is tried again later.
-
-        Raises:
-            ConfigurationError: the store refuses the password, or can run no scripts.
-        """
-        self.exchange()
-        if self._refused:
-            raise ConfigurationError(self._error)
-
-    def leave(self) -> None:
-        """Tell the fleet that this worker ends, and let go of the store."""
-        backend = self._backend
-        if backend is None:
-            return
-        with self._exchanging:
-            if self._online:
-                try:
-                    backend.exchange(self._letter((), leaving=True))
-                except (StoreUnavailableError, ConfigurationError) as error:
-                    log.debug("fleet: left without a word: %s", error)
-            backend.close()
-            self._listening, self._online = False, None
-        for member in self._members():
-            member.unled()
-
-    def after_fork(self) -> None:
-        """Take part as a worker of its own."""
-        self._begin()
-        if self._backend is not None:
-            self._backend.after_fork()
 
     # -- what the whole fleet does ------------------------------------------------------------
 
@@ -255,16 +195,3 @@ def backend_of(settings: FleetSettings) -> Backend | None:
     from resilience.fleet.redis import RedisBackend
 
     return RedisBackend(settings.url, settings.prefix, settings.timeout)
-
-
-_fleets: weakref.WeakSet[Fleet] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    fleets: Iterable[Fleet] = list(_fleets)
-    for fleet in fleets:
-        fleet.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
