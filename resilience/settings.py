@@ -183,7 +183,13 @@ class Settings:
             ConfigurationError: the file cannot be read (says where), or a setting is refused.
         """
         tree = _read(Path(path)) if path is not None else {}
-        return cls.merged(tree, environ or {}, origin="settings file")
+        try:
+            return cls.merged(tree, environ or {}, origin="settings file")
+        except ConfigurationError as error:
+            asked = [] if path is None else [str(path)]
+            if any(variable.startswith(_PREFIX) for variable in environ or {}):
+                asked.append(ENVIRONMENT)
+            raise type(error)(f"{' or '.join(asked)}: {error}") from None
 
     @classmethod
     def merged(
@@ -229,7 +235,7 @@ def _read(path: Path) -> dict[str, Any]:
     import tomllib  # only files and variables need it
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -145,6 +145,32 @@ def test_a_file_that_cannot_be_is_refused(tmp_path: Path, content: bytes, said: 
         Settings.load(path)
 
 
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"PATH": "/bin"}, r"\S*resilience\.toml: circuit 'it': unknown setting 'windoww'"),
+        ({"RESILIENCE__WEB__DEADLINE": "5"}, r"\S*resilience\.toml or environment: circuit 'it'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_where_to_look(
+    tmp_path: Path, environ: dict[str, str], said: str
+) -> None:
+    """The file by its path, as there may be several."""
+    path = tmp_path / "resilience.toml"
+    path.write_text("[circuits.it]\nwindoww = 5")
+
+    with pytest.raises(UnknownSettingError, match=said):
+        Settings.load(path, environ=environ)
+
+
+def test_a_file_may_begin_with_the_mark_that_some_editors_write(tmp_path: Path) -> None:
+    """It means UTF-8, which TOML is anyway."""
+    path = tmp_path / "resilience.toml"
+    path.write_text("[circuits.it]\nwindow = 5", encoding="utf-8-sig")
+
+    assert Settings.load(path).circuits == {"it": {"window": 5}}
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """Forgotten settings are not taken for none."""
     with pytest.raises(ConfigurationError, match=r"missing\.toml: cannot be read: No such file"):
