@@ -101,3 +101,10 @@ def test_the_local_time_zone_is_irrelevant(
     assert snapshot.retry_after == rejected.value.retry_after
     assert 9.0 <= rejected.value.retry_after <= 11.0
     assert "upstream" in str(rejected.value)
+
+
+def test_without_a_clock_given_the_machines_monotonic_one_decides() -> None:
+    """It is the one that nobody can set."""
+    circuit = System().circuits.get("it")
+
+    assert circuit.monotonic is time.monotonic
