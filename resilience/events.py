@@ -148,6 +148,7 @@ class Bus:
         task = loop.create_task(_logged(answer))
         self._tasks.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: answer.close())  # the loop may have ended before it began
 
 
 async def _logged(answer: Coroutine[Any, Any, Any]) -> None:

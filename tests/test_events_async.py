@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import warnings
 
 import pytest
 
@@ -86,3 +87,31 @@ def test_an_async_receiver_without_a_loop_runs_elsewhere(system: System, circuit
 
     assert done.wait(20)
     assert heard == [("circuit_forced", "resilience-loop")]
+
+
+def test_a_loop_that_ends_before_a_receiver_began_says_nothing(
+    system: System, circuit: Circuit
+) -> None:
+    """The receiver is dropped, as any task is that the end of a loop cancels."""
+
+    async def receive(event: Event) -> None:
+        pass
+
+    async def busy() -> None:
+        while True:
+            circuit.force_open()
+            circuit.release()
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        system.on_event(receive)
+        busy_one = asyncio.create_task(busy())
+        await asyncio.sleep(0)
+        assert not busy_one.done()
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        asyncio.run(main())
+        gc.collect()
+
+    assert [str(each.message) for each in said] == []
