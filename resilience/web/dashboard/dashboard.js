@@ -7,10 +7,12 @@ const dialog = document.getElementById("ask");
 const form = dialog.querySelector("form");
 const POLL = 2; // seconds between two looks, unless the server asks for more
 const PATIENCE = 10; // seconds in which a stream sends a board
+const AGAIN = 30; // seconds after which a stream that was refused is tried again
 
 const pushed = document.body.dataset.live === "stream";
 let source = null;
 let trusted = pushed; // whether a stream is worth trying
+let proven = false; // whether one has sent anything
 let heard = performance.now(); // when something came, or was asked for, last
 let wait = POLL;
 let pressed = false;
@@ -29,7 +31,7 @@ function keepFresh() {
   if (trusted && !source) listen();
   if (performance.now() - heard < (source ? PATIENCE : wait) * 1000) return;
   if (source) {
-    trusted = source.proven; // a proxy may hold a stream back, and say nothing
+    trusted = proven; // a proxy may hold a stream back, and say nothing
     hush();
   }
   refresh();
@@ -58,9 +60,10 @@ function tell(words, at = "") {
 function listen() {
   const stream = new EventSource("api/stream?part=board");
   source = stream;
+  heard = performance.now();
   stream.addEventListener("board", (message) => {
     heard = performance.now();
-    stream.proven = true;
+    proven = true;
     show(message.data);
   });
   stream.onerror = () => {
@@ -68,6 +71,7 @@ function listen() {
     tell("no answer, trying again");
     if (stream.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
     trusted = false;
+    setTimeout(() => { trusted = proven; }, AGAIN * 1000);
     hush();
     heard = -Infinity; // asking says what is wrong
   };

@@ -230,6 +230,30 @@ def test_where_streams_are_refused_it_asks(
     assert len(refused) == 1
 
 
+@pytest.mark.parametrize("address", ["starlette"], indirect=True)
+def test_a_tab_behind_others_asks_for_nothing(
+    window: BrowserContext, address: str, system: System
+) -> None:
+    """Its stream ends; it begins again, and is trusted, when somebody looks."""
+    page = window.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(address)))
+    page.clock.install()
+    page.goto(address)
+    expect(page.locator("#live")).to_contain_text("live,", timeout=PATIENCE)
+    hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s})"
+
+    page.evaluate(hide % "true")
+    page.clock.run_for(60_000)
+    trip(system)
+    page.evaluate(hide % "false")
+    page.clock.run_for(1_000)
+
+    expect(row(page, "payments").locator(".badge")).to_contain_text("open", timeout=PATIENCE)
+    page.clock.run_for(5_000)
+    assert [each for each in asked if "part=board" in each] == ["api/stream?part=board"] * 2
+
+
 @pytest.mark.parametrize("address", ["flask"], indirect=True)
 def test_that_workers_differ_is_no_news(window: BrowserContext, address: str) -> None:
     """Each look may be answered by another one; who listens is not told each time."""
