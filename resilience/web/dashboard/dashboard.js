@@ -7,6 +7,7 @@ const dialog = document.getElementById("ask");
 const form = dialog.querySelector("form");
 const POLL = 2; // seconds between two looks, unless the server asks for more
 const PATIENCE = 10; // seconds in which a stream sends a board
+const PRESS = 5; // seconds after which a press is over, whether or not its end was seen
 const AGAIN = 30; // seconds after which a stream that was refused is tried again
 
 const pushed = document.body.dataset.live === "stream";
@@ -15,7 +16,7 @@ let trusted = pushed; // whether a stream is worth trying
 let proven = false; // whether one has sent anything
 let heard = performance.now(); // when something came, or was asked for, last
 let wait = POLL;
-let pressed = false;
+let pressed = -Infinity; // when a button was pressed that is not yet let go
 const known = new Map(); // what each worker's board said last
 let order = null;
 let opener = null;
@@ -84,7 +85,7 @@ function hush() {
 
 // What has the focus keeps it: its row and label are the same in the new board.
 function show(html) {
-  if (pressed) return; // the button would be gone before the click
+  if (performance.now() - pressed < PRESS * 1000) return; // the button would be gone before the click
   if (board.contains(selection()?.commonAncestorContainer)) {
     tell("held while text is selected");
     return;
@@ -118,14 +119,14 @@ function settle() {
     if (scrolls) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
-  document.title = `Resilience: ${states().get("level")}`;
+  document.title = `Resilience: ${states().get("\nlevel")}`;
 }
 
-// What each circuit, component and feature is, in a word, by its name.
+// What each circuit, component and feature is, in a word, by its section and name.
 function states() {
-  const found = new Map([["level", word(board.querySelector("#overview .badge"))]]);
+  const found = new Map([["\nlevel", word(board.querySelector("#overview .badge"))]]);
   for (const row of board.querySelectorAll("#circuits tbody tr, #components tbody tr, #features tbody tr")) {
-    found.set(row.querySelector("th").textContent, word(row.querySelector(".badge")));
+    found.set(`${row.closest("section").id}\n${row.querySelector("th").textContent}`, word(row.querySelector(".badge")));
   }
   return found;
 }
@@ -138,7 +139,7 @@ function announce() {
   const before = known.get(worker) || new Map();
   const now = states();
   const changed = [...now].filter(([name, state]) => before.has(name) && before.get(name) !== state);
-  if (changed.length) said.textContent = changed.slice(0, 5).map(([name, state]) => `${name}: ${state}`).join(", ");
+  if (changed.length) said.textContent = changed.slice(0, 5).map(([name, state]) => `${name.split("\n")[1]}: ${state}`).join(", ");
   known.set(worker, now);
 }
 
@@ -222,9 +223,9 @@ function csrf() {
   return csrfHeader ? { [csrfHeader]: csrfToken } : {};
 }
 
-board.addEventListener("pointerdown", () => { pressed = true; });
+board.addEventListener("pointerdown", () => { pressed = performance.now(); });
 for (const end of ["pointerup", "pointercancel"]) {
-  addEventListener(end, () => setTimeout(() => { pressed = false; }));
+  addEventListener(end, () => setTimeout(() => { pressed = -Infinity; }));
 }
 addEventListener("resize", settle);
 
