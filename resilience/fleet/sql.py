@@ -236,7 +236,8 @@ def _database(url: sa.URL, prefix: str, timeout: float) -> Database:
             "sqlite:///fleet.db"
         )
     addresses.check_folder(url, "fleet")
-    return SQLiteFile(url, path, timeout)
+    path = path.absolute()  # the process may go to another folder
+    return SQLiteFile(url.set(database=str(path)), path, timeout)
 
 
 class _Listener(Listener):

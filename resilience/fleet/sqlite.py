@@ -30,7 +30,7 @@ class SQLiteFile:
 
     Args:
         url: of the file.
-        path: the file.
+        path: the file, from the root.
         timeout: seconds, > 0, to wait for the others.
     """
 
@@ -98,7 +98,7 @@ class SQLiteFile:
         return connection
 
     def _opened_to_read(self) -> sqlite3.Connection:
-        return self._connected(f"{self._path.absolute().as_uri()}?mode=rw", uri=True)
+        return self._connected(f"{self._path.as_uri()}?mode=rw", uri=True)
 
     def _connected(self, name: Path | str, *, uri: bool = False) -> sqlite3.Connection:
         return sqlite3.connect(

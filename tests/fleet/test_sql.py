@@ -102,6 +102,22 @@ def test_tokens_grow_over_a_reboot_and_a_lost_file(backend: SQLBackend, tmp_path
     assert heard.workers == 1
 
 
+def test_a_worker_that_goes_to_another_folder_stays_in_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is of the folder in which it was given, as for a server that daemonises."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    backend = SQLBackend("sqlite:///fleet.db", "test", 0.25)
+    backend.exchange(Letter("a"))
+    monkeypatch.chdir(tmp_path / "other")
+
+    assert backend.exchange(Letter("b")).workers == 2
+    assert backend.change() == 0
+    assert not list((tmp_path / "other").iterdir())
+    backend.close()
+
+
 def test_a_prefix_as_long_as_it_may_be_is_apart_from_others(tmp_path: Path) -> None:
     """All its sections have places of their own."""
     url = f"sqlite:///{tmp_path}/fleet.db"
