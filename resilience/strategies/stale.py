@@ -7,7 +7,7 @@ import os
 import weakref
 from collections import OrderedDict
 from inspect import Signature
-from threading import Lock
+from threading import RLock
 from types import MethodType
 from typing import Any
 
@@ -37,7 +37,7 @@ class LastAnswers:
         self.age = age
         self.takes: Signature | None = None
         self._answers: OrderedDict[Any, tuple[float, Any]] = OrderedDict()
-        self._lock = Lock()
+        self._lock = RLock()  # answers that go, and keys, may call what is guarded
         _all.add(self)
 
     def keep(self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any, now: float) -> None:
@@ -73,7 +73,7 @@ class LastAnswers:
 
     def after_fork(self) -> None:
         """Replace the lock; one held at the fork stays locked for ever."""
-        self._lock = Lock()
+        self._lock = RLock()
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs and self.takes is not None:

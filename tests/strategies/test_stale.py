@@ -207,3 +207,27 @@ def test_tasks_keep_each_their_own(system: System) -> None:
     assert asyncio.run(main()) == list(range(100))
     down_now = True
     assert asyncio.run(main()) == list(range(100))
+
+
+def test_answers_that_go_may_call_what_is_guarded(system: System) -> None:
+    """A finalizer of theirs comes amid the keeping of another, and holds up nobody."""
+    made: list[int] = []
+
+    class Answer:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __del__(self) -> None:
+            if self.number < 10:
+                ask(10_000 + self.number)
+
+    @system.fallback(None, stale_for=60)
+    def ask(number: int) -> Answer:
+        made.append(number)
+        return Answer(number)
+
+    thread = threading.Thread(target=lambda: [ask(n) for n in range(1_010)], daemon=True)
+    thread.start()
+    thread.join(30)
+
+    assert (thread.is_alive(), len(made)) == (False, 1_020)
