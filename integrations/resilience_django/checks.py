@@ -14,6 +14,7 @@ from resilience import ConfigurationError
 from resilience.core.guard import bypassed, name_of
 from resilience_django import state
 from resilience_django.middleware import PATH
+from resilience_django.views import views_of
 
 _COMMON = "django.middleware.common.CommonMiddleware"
 _SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -65,12 +66,12 @@ def check_views(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"{route} is served by {name_of(view)} without its guard",
+            f"{view.route} is served by {name_of(view.call)} without its guard",
             hint="Give the URL pattern the guarded function, or put the decorator on the view.",
             id="resilience.W004",
         )
-        for route, view in views()
-        if bypassed(view)
+        for view in views_of(None)
+        if bypassed(view.call)
     ]
 
 
@@ -95,17 +96,3 @@ def _resolvers(resolver: URLResolver) -> Iterator[URLResolver]:
         if isinstance(each, URLResolver):
             yield each
             yield from _resolvers(each)
-
-
-def views() -> Iterator[tuple[str, Any]]:
-    """Yield the path and the view of every route of the project."""
-    return _views(get_resolver())
-
-
-def _views(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, Any]]:
-    for each in _patterns(resolver):
-        route = prefix + str(each.pattern)
-        if isinstance(each, URLResolver):
-            yield from _views(each, route)
-        else:
-            yield route, each.callback

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -17,9 +18,11 @@ from resilience import ConfigurationError, OverloadedError
 from resilience.web import endpoints
 from resilience.web.passage import Passage, Site
 from resilience.web.problems import ANSWERED, answer_to
+from resilience.web.views import warn_of_bypassed
 from resilience.web.wsgi import WsgiPassage
 from resilience_django.serving import response_of
 from resilience_django.state import SETTING, State, current
+from resilience_django.views import views_of
 
 PATH = "resilience_django.middleware.ResilienceMiddleware"
 
@@ -80,6 +83,7 @@ class ResilienceMiddleware:
             markcoroutinefunction(self)
         self._state = _state()
         self._site = Site(self._state.system, self._state.web)
+        self._has_met = False
         self._state.system.warn_of_unknown()
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -116,8 +120,18 @@ class ResilienceMiddleware:
         """Answer a call that was not made or took too long; nobody else sees a view's errors."""
         return _answered(request, exception) if isinstance(exception, ANSWERED) else None
 
+    def _meet(self) -> None:
+        """Warn of what the project's URLs bypass, which are not read before the first request."""
+        self._has_met = True
+        views: list[tuple[str, Any]] = []
+        with suppress(Exception):  # URLs that cannot be read are Django's to tell of
+            views = [(view.route, view.call) for view in views_of(None)]
+        warn_of_bypassed(self._state.system, views)
+
     def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:
         """Return the request's passage, and the answer where its view need not be asked."""
+        if not self._has_met:
+            self._meet()
         passage = DjangoPassage(self._site, request)
         answer = None
         if request.path_info in endpoints.PROBES:

@@ -23,7 +23,7 @@ from django.urls import include, re_path  # noqa: E402
 from django.urls import path as route  # noqa: E402
 from django.views import View  # noqa: E402
 
-from resilience import Feature, System, signals  # noqa: E402
+from resilience import ConfigurationWarning, Feature, System, signals  # noqa: E402
 from resilience.testing import ManualClock  # noqa: E402
 from resilience_django import signals as bridged  # noqa: E402
 from resilience_django.state import current, staff  # noqa: E402
@@ -165,6 +165,11 @@ def test_a_view_that_bypasses_its_guard_is_found(system: System) -> None:
     said = found({"system": system}, ROOT_URLCONF=urls, MIDDLEWARE=[MIDDLEWARE])
 
     assert "/pay is served by" in said["resilience.W004"]
+
+    settings = {"RESILIENCE": {"system": system}, "ROOT_URLCONF": urls, "MIDDLEWARE": [MIDDLEWARE]}
+    with pytest.warns(ConfigurationWarning, match=r"/pay is served by .* without its guard"):
+        ask_wsgi(settings)("/pay")
+    assert list(system.bypassed) == ["/pay"]
 
 
 # -- probes -------------------------------------------------------------------------------------
