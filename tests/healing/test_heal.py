@@ -441,11 +441,12 @@ def test_who_waits_for_a_turn_goes_on_when_the_component_is_well_by_itself(
 def test_a_caller_waits_no_longer_than_its_deadline(database: Database) -> None:
     """The request's time counts, and is not handed on to the recovery."""
     system = System({"healer": {"default_strategy": "action"}})
-    go_on, left = threading.Event(), []
+    begun, go_on, left = threading.Event(), threading.Event(), []
 
     @system.healer.action("database")
     def repair() -> None:
         left.append(remaining())
+        begun.set()
         go_on.wait(30)
         database.up = True
 
@@ -454,9 +455,9 @@ def test_a_caller_waits_no_longer_than_its_deadline(database: Database) -> None:
     with pytest.raises(ConnectionError):
         system.heal("database", max_wait=60)(database.query)()
     deadline.end(token)
+    assert begun.wait(30)
     go_on.set()
 
-    assert left
     assert left[0] is not None
     assert left[0] > 20
 
