@@ -142,7 +142,7 @@ class Channels:
             raise ConfigurationError(f"channels={names!r}: give a list of channels")
         self._handlers = dict(handlers or {})
         for name, handler in self._handlers.items():
-            function(f"handler {name!r}", handler)
+            function(f"handler {name!r}", handler, 2)
         self._by_name: dict[str, Channel | None] = {}
         for name in names:
             self._by_name[name] = self._made(name)
@@ -174,7 +174,7 @@ class Channels:
             ConfigurationError: it is none of the channels, or the handler is no function.
         """
         self.expect(name)
-        self._by_name[name] = HandlerChannel(function(f"handler {name!r}", handler))
+        self._by_name[name] = HandlerChannel(function(f"handler {name!r}", handler, 2))
 
     def send(self, message: Message, settle: Settle) -> int:
         """Send to every channel; where none took it, to the log. Returns how many took it.

@@ -112,15 +112,38 @@ def mapping(setting: str, value: Any) -> Mapping[str, Any]:
     raise ConfigurationError(f"{setting}={value!r}: give a table (a dict)")
 
 
-def function(setting: str, value: Any) -> Callable[..., Any]:
-    """Return `value` if it can be called."""
-    if callable(value):
-        return value  # type: ignore[no-any-return]
-    raise ConfigurationError(f"{setting}={value!r}: give a function")
+def function(setting: str, value: Any, arguments: int | None = None) -> Callable[..., Any]:
+    """Return `value` if it can be called.
+
+    Args:
+        setting: what it is called.
+        value: what was given.
+        arguments: so many it has to take, by position; None: any.
+    """
+    if not callable(value):
+        raise ConfigurationError(f"{setting}={value!r}: give a function")
+    if arguments is not None and not _takes(value, arguments):
+        raise ConfigurationError(
+            f"{setting}={value!r}: give a function that can be called with {_COUNTS[arguments]}"
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def _takes(call: Callable[..., Any], arguments: int) -> bool:
+    try:
+        signature(call).bind(*[None] * arguments)
+    except TypeError:
+        return False
+    except ValueError:  # a built-in function that does not say what it takes
+        return True
+    return True
+
+
+_COUNTS = ("no argument", "one argument", "two arguments")
 
 
 def judging(setting: str, value: Any) -> Callable[[Any], Any]:
-    """Return `value` if it is a plain function that one argument is given to.
+    """Return `value` if it is a plain function that can be called with one argument.
 
     The coroutine of an async one would be true, whatever it has to say.
     """
@@ -129,13 +152,7 @@ def judging(setting: str, value: Any) -> Callable[[Any], Any]:
         raise ConfigurationError(
             f"{setting}={value!r}: give a plain function, which {kind_of(call).one} is not"
         )
-    try:
-        signature(call).bind(None)
-    except TypeError:
-        raise ConfigurationError(f"{setting}={value!r}: give a function of one argument") from None
-    except ValueError:  # a built-in function that does not say what it takes
-        pass
-    return call
+    return function(setting, call, 1)
 
 
 def one_of(*allowed: str) -> Callable[[str, Any], str]:

@@ -124,7 +124,9 @@ class Action:
         self.component = text("action: component", component)
         self.name = text("action: name", type(self).__name__ if name is None else name)
         self.on = as_matcher(f"action {self.name!r}: on", on)
-        self.verify = None if verify is None else function(f"action {self.name!r}: verify", verify)
+        self.verify = (
+            None if verify is None else function(f"action {self.name!r}: verify", verify, 0)
+        )
         self.in_caller = flag(f"action {self.name!r}: in_caller", in_caller)
         self.clock = clock
         self.restraint = Restraint(Restraints.of(restraints))

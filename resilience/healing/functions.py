@@ -32,7 +32,7 @@ class FunctionAction(Action):
         measure: Callable[[], Any] | None = None,
         **options: Unpack[ActionOptions],
     ) -> None:
-        self._act = function("action", act)
+        self._act = function("action", act, 0)
         self._measure = None if measure is None else _plain("action: measure", measure)
         if options.get("name") is None:
             options["name"] = name_of(act)[:LONGEST_NAME]
@@ -48,7 +48,7 @@ class FunctionAction(Action):
 
 
 def _plain(setting: str, measure: Any) -> Callable[[], Any]:
-    if kind_of(function(setting, measure)) is Kind.SYNC:
+    if kind_of(function(setting, measure, 0)) is Kind.SYNC:
         return measure  # type: ignore[no-any-return]
     raise ConfigurationError(
         f"{setting}={measure!r}: give a plain function; two coroutines always differ"

@@ -18,7 +18,7 @@ from tempfile import mkstemp
 from threading import Lock
 from typing import Any, Protocol
 
-from resilience.core.checks import function
+from resilience.core.checks import function, judging
 from resilience.errors import ConfigurationError
 
 log = logging.getLogger("resilience")
@@ -106,9 +106,9 @@ class FileCheckpoint:
         if self.path.is_dir():
             raise ConfigurationError(f"checkpoint path={str(path)!r}: give a file, not a folder")
         self.previous = self.path.with_name(f"{self.path.name}.previous")
-        self._dumps = function("checkpoint: dumps", _as_json if dumps is None else dumps)
-        self._loads = function("checkpoint: loads", loads)
-        self._valid = None if valid is None else function("checkpoint: valid", valid)
+        self._dumps = function("checkpoint: dumps", _as_json if dumps is None else dumps, 1)
+        self._loads = function("checkpoint: loads", loads, 1)
+        self._valid = None if valid is None else judging("checkpoint: valid", valid)
         self._lock = Lock()
 
     def save(self, value: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from resilience import signals
 from resilience.core.categories import SEVERITIES
-from resilience.core.checks import flag, function, one_of, seconds
+from resilience.core.checks import flag, judging, one_of, seconds
 from resilience.core.classify import Matcher
 from resilience.core.rescue import GIVEN_UP, Call, Course, Do
 from resilience.notify import Channels, Handler, Message, shortened, tellable
@@ -100,7 +100,7 @@ class Escalation(RescuingStrategy):
         self.requires_manual_intervention = flag(
             "requires_manual_intervention", requires_manual_intervention
         )
-        self.claim = None if claim is None else function("claim", claim)
+        self.claim = None if claim is None else judging("claim", claim)
         self._quiet = seconds("quiet", quiet)
         self._incidents: OrderedDict[str, Incident] = OrderedDict()
         self._outbox: deque[tuple[str, Message]] = deque(maxlen=MOST)

@@ -72,8 +72,8 @@ class Restore(RescuingStrategy):
             raise ConfigurationError("verify without put_back: nothing is put back to be verified")
         super().__init__(name, on, ignore, system)
         self.checkpoint = checkpoint
-        self._put_back = None if put_back is None else function("put_back", put_back)
-        self._verify = None if verify is None else function("verify", verify)
+        self._put_back = None if put_back is None else function("put_back", put_back, 1)
+        self._verify = None if verify is None else function("verify", verify, 0)
         self.after_fork()
         _all.add(self)
 

@@ -187,8 +187,8 @@ def _items(_: BaseException) -> Iterator[bool]:
     [
         (_awaited, "give a plain function, which an async function is not"),
         (_items, "give a plain function, which a generator function is not"),
-        (lambda: True, "give a function of one argument"),
-        (lambda error, *, more: True, "give a function of one argument"),
+        (lambda: True, "called with one argument"),
+        (lambda error, *, more: True, "called with one argument"),
     ],
 )
 def test_a_predicate_that_could_not_answer_is_refused(value: Any, words: str) -> None:

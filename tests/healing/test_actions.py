@@ -328,6 +328,19 @@ def test_an_async_measurement_is_refused(system: System) -> None:
         system.healer.action("cache", measure=measure)
 
 
+def test_a_function_that_wants_arguments_is_refused(system: System) -> None:
+    """Where it is given, and not when the component is down: there is nothing to give it."""
+
+    def reconnect(error: Exception) -> None:
+        raise error
+
+    wrong: Any = reconnect
+    with pytest.raises(ConfigurationError, match=r"action=.*can be called with no argument"):
+        system.healer.action("cache")(wrong)
+    with pytest.raises(ConfigurationError, match=r"verify=.*can be called with no argument"):
+        system.healer.action("cache", verify=wrong)
+
+
 def test_what_is_no_function_is_refused(system: System) -> None:
     """The decorator on a value says so at once."""
     register: Any = system.healer.action("database")

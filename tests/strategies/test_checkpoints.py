@@ -1,5 +1,6 @@
 """What a checkpoint keeps, also when disks and states go bad."""
 
+import asyncio
 import logging
 import os
 import stat
@@ -222,6 +223,9 @@ def test_it_takes_other_forms_than_json(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
     """Not when the first state is to be saved."""
     nothing: Any = None
+    awaited: Any = asyncio.sleep
+    with pytest.raises(ConfigurationError, match=r"valid=.*give a plain function"):
+        FileCheckpoint(tmp_path / "prices.json", valid=awaited)
     with pytest.raises(ConfigurationError, match="path=None: give the path of a file"):
         FileCheckpoint(nothing)
     with pytest.raises(ConfigurationError, match="there is no such folder"):

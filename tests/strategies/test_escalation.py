@@ -461,6 +461,8 @@ def test_what_cannot_be_is_refused_at_once(escalation: Escalation) -> None:
         ({"requires_manual_intervention": "yes"}, "give true or false"),
         ({"quiet": 0}, "quiet=0: give a number > 0"),
         ({"claim": 3}, "claim=3: give a function"),
+        ({"claim": asyncio.sleep}, "claim=.*give a plain function"),
+        ({"channels": ["a"], "handlers": {"a": len}}, "handler 'a'=.*called with two arguments"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             Escalation(**wrong)

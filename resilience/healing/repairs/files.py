@@ -46,7 +46,9 @@ class ReplaceCorruptFile(Action):
     ) -> None:
         self._path = Path(path)
         self._backup = None if backup is None else Path(backup)
-        self._reopen = reopen if reopen is None else function("ReplaceCorruptFile: reopen", reopen)
+        self._reopen = (
+            reopen if reopen is None else function("ReplaceCorruptFile: reopen", reopen, 0)
+        )
         super().__init__(component, **over(options, on=tells_of_damage, period=86400.0))
         if self.verify is None:
             self.verify = self._is_usable

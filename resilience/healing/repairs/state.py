@@ -43,7 +43,7 @@ class RestoreState(Action):
                 "give a FileCheckpoint or a MemoryCheckpoint"
             )
         self._checkpoint = checkpoint
-        self._put_back = function("RestoreState: put_back", put_back)
+        self._put_back = function("RestoreState: put_back", put_back, 1)
         self._in_use: str | None = None
         super().__init__(component, **options)
 

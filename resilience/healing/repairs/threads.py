@@ -37,7 +37,7 @@ class _Restart(WatchfulAction):
         self._pid = 0
         self._beat = 0.0
         super().__init__(component, **over(options, cool_down=0.0, limit=3, period=60.0))
-        self.tell = None if tell is None else function(f"{named}: tell", tell)
+        self.tell = None if tell is None else function(f"{named}: tell", tell, 1)
 
     @abstractmethod
     def _start(self) -> None:
@@ -114,7 +114,7 @@ class RestartThread(_Restart):
         tell: Tell | None = None,
         **options: Unpack[ActionOptions],
     ) -> None:
-        self._target = function("RestartThread: target", target)
+        self._target = function("RestartThread: target", target, 0)
         self._thread: threading.Thread | None = None
         super().__init__(component, silent_after, tell, options)
 
@@ -160,7 +160,7 @@ class RestartTask(_Restart):
     ) -> None:
         import asyncio
 
-        self._target = function("RestartTask: target", target)
+        self._target = function("RestartTask: target", target, 0)
         self._loop = asyncio.get_running_loop() if loop is None else loop
         self._task: Future[Any] | None = None
         super().__init__(component, silent_after, tell, options)

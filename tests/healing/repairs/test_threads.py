@@ -212,4 +212,8 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="RestartThread: tell='ops'"):
         RestartThread("mailer", print, tell="ops")  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="no running event loop"):
-        RestartTask("consumer", asyncio.sleep)  # type: ignore[arg-type]
+        RestartTask("consumer", _consume)
+
+
+async def _consume() -> None:
+    """Consume nothing."""
