@@ -29,7 +29,13 @@ _ANSWERS = {
     ("django.core.exceptions", "BadRequest"): 400,
     ("fastapi.exceptions", "RequestValidationError"): 422,
     ("starlette.requests", "ClientDisconnect"): 499,  # as nginx has it: nobody waits any more
+    ("starlette.websockets", "WebSocketDisconnect"): 499,
+    ("starlette.exceptions", "WebSocketException"): None,
 }
+
+# By what a websocket is closed where that is the server's own fault (IANA's registry); other codes
+# say what is wrong with the client, or nothing.
+_SERVERS_OWN = (1011, 1012, 1013, 1014)
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -76,7 +82,9 @@ def _status_of(error: BaseException) -> int:
     found = getattr(response, "status_code", None)
     for name in ("status_code", "code"):
         found = getattr(error, name, None) if found is None else found
-    return found if isinstance(found, int) else 500
+    if not isinstance(found, int) or found in _SERVERS_OWN:
+        return 500
+    return found if found < 1000 else 400
 
 
 def as_matcher(setting: str, value: object) -> Matcher:

@@ -6,9 +6,12 @@ import pytest
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied
 from django.http import Http404
 from fastapi import HTTPException as FastAPIHTTPException
+from fastapi import WebSocketException as FastAPIWebSocketException
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import WebSocketException as StarletteWebSocketException
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 from werkzeug import exceptions as werkzeug
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
@@ -35,6 +38,10 @@ CLIENT_ERRORS = [
     FastAPIHTTPException(422),
     RequestValidationError([]),
     ClientDisconnect(),
+    WebSocketDisconnect(1000),
+    WebSocketDisconnect(1006),
+    StarletteWebSocketException(1008),
+    FastAPIWebSocketException(4001),
 ]
 FAILURES = [
     werkzeug.InternalServerError(),
@@ -43,6 +50,7 @@ FAILURES = [
     werkzeug.HTTPException(),
     StarletteHTTPException(503),
     FastAPIHTTPException(500),
+    FastAPIWebSocketException(1011),
     LookupError("not a framework's"),
 ]
 
