@@ -11,6 +11,7 @@ from blinker import NamedSignal
 from resilience import signals
 from resilience.circuits.breaker import Circuit
 from resilience.circuits.snapshot import Totals
+from resilience.core.copies import copied
 from resilience.core.runtime import Runtime
 from resilience.events import Event
 
@@ -42,27 +43,30 @@ class Recent:
     def __init__(self, runtime: Runtime, circuits: Callable[[], Iterable[Circuit]]) -> None:
         self._circuits = circuits
         self._numbers = count(1)
-        self._events: deque[tuple[int, Event]] = deque(maxlen=EVENTS)
+        self._events: deque[tuple[Event, int]] = deque(maxlen=EVENTS)
         self._totals: dict[str, Totals] = {}
         self._seconds: dict[str, deque[Second]] = {}
         runtime.bus.subscribe(self._hear, LISTED)
         runtime.engine.every(1.0, self.look, name="recent calls", jitter=0.0)
 
     def _hear(self, event: Event) -> None:
-        self._events.append((next(self._numbers), event))
+        # In one step, so that they stand in the order of their numbers: whoever has read up to one
+        # asks only for what stands behind it.
+        self._events.extend(zip((event,), self._numbers, strict=False))
 
     @property
     def last(self) -> int:
         """The number of the last event; 0: there was none."""
-        return self._events[-1][0] if self._events else 0
+        return self._events[-1][1] if self._events else 0
 
     def since(self, number: int) -> list[tuple[int, Event]]:
         """Return the events after that of `number`, as far as they are kept, oldest first."""
-        return [each for each in tuple(self._events) if each[0] > number]
+        return [(found, event) for event, found in copied(self._events) if found > number]
 
     def calls(self, name: str) -> list[Second]:
         """Return what a circuit's calls came to in each of the last seconds, oldest first."""
-        return list(self._seconds.get(name, ()))
+        seconds = self._seconds.get(name)
+        return [] if seconds is None else copied(seconds)
 
     def look(self) -> None:
         """Ask the circuits for their counts; done once a second."""

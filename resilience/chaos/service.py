@@ -20,6 +20,7 @@ from resilience.chaos.surroundings import Surroundings
 from resilience.chaos.targets import Aim, aim_at
 from resilience.chaos.telling import as_others_follow, untold
 from resilience.core.checks import seconds, text
+from resilience.core.copies import copied
 from resilience.core.runtime import Homed, Runtime
 from resilience.errors import ChaosRefusedError, ConfigurationError, ConfigurationWarning
 from resilience.fleet.leases import Lease
@@ -202,7 +203,7 @@ class Chaos(Homed):
 
     def results(self) -> list[Result]:
         """Return what came of the last 50 experiments of this process, oldest first."""
-        return list(self._results)
+        return copied(self._results)
 
     # -- inside -------------------------------------------------------------------------------
 

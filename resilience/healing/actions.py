@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 from resilience.clock import Clock, SystemClock
 from resilience.core.checks import flag, function, text
 from resilience.core.classify import Matcher, as_matcher, matches
+from resilience.core.copies import copied
 from resilience.core.execution import settled
 from resilience.healing.restraint import Restraint, Restraints
 
@@ -189,7 +190,7 @@ class Action:
 
     def history(self) -> list[ActionRecord]:
         """Return the records of the last 20 runs and refusals, oldest first."""
-        return list(self._records)
+        return copied(self._records)
 
     # -- running it -----------------------------------------------------------------------------
 

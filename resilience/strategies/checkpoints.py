@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from resilience.core.checks import function, judging
+from resilience.core.copies import copied
 from resilience.errors import ConfigurationError
 
 log = logging.getLogger("resilience")
@@ -64,7 +65,7 @@ class MemoryCheckpoint:
 
     def candidates(self) -> Iterator[Saved]:
         """Yield copies of what is kept, newest first."""
-        for index, (at, value) in enumerate(tuple(self._kept)):
+        for index, (at, value) in enumerate(copied(self._kept)):
             yield Saved(deepcopy(value), at, stale=index > 0)
 
     def load(self) -> Saved | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resilience.clock import Clock, SystemClock
+from resilience.core.copies import copied
 from resilience.telemetry.cgroups import Cgroups
 from resilience.telemetry.pulse import Pulse
 
@@ -193,7 +194,7 @@ class Host:
         self._pulse = None
 
     def _span(self) -> tuple[_Sample | None, _Sample | None]:
-        samples = list(self._samples)
+        samples = copied(self._samples)
         if len(samples) < 2 or samples[-1].at <= samples[0].at:
             return None, None
         return samples[0], samples[-1]

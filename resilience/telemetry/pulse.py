@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from resilience.core.copies import copied
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
@@ -37,7 +39,7 @@ class Pulse:
         """
         if self._over or self.loop.is_closed():
             return None
-        return max(*self._late, self.loop.time() - self._due, 0.0)
+        return max(*copied(self._late), self.loop.time() - self._due, 0.0)
 
     def stop(self) -> None:
         """Beat no more; from any thread."""

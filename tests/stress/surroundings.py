@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from resilience import BulkheadFullError, CircuitOpenError, System, circuit_of
+from resilience import BulkheadFullError, CircuitOpenError, System, circuit_of, signals
 from resilience.circuits.family import CircuitFamily
 from tests.stress.workload import THREADS, UpstreamError, together
 
@@ -118,6 +118,21 @@ def subscriptions(system: System) -> dict[str, Any]:
     return {"listeners": (len(system.runtime.bus.listeners), 0)}
 
 
+def recent(system: System) -> dict[str, Any]:
+    """Tell events from everywhere while they are read: each is there once, in order."""
+    bus, events = system.runtime.bus, system.recent
+    wrong: list[list[int]] = []
+
+    def work(number: int) -> None:
+        bus.emit(signals.circuit_opened, "it", {})
+        numbers = [each for each, _ in events.since(0)]
+        if numbers != sorted(set(numbers)):
+            wrong.append(numbers)
+
+    everywhere(work)
+    return {"recent": ((events.last, wrong), (THREADS * TURNS, []))}
+
+
 def traffic(system: System) -> dict[str, Any]:
     """Count requests while they are read."""
 
@@ -182,7 +197,7 @@ def run() -> dict[str, list[Any]]:
     """Return what differs: `dict[what, [found, wanted]]`; empty when all is exact."""
     sys.setswitchinterval(1e-6)
     checks: dict[str, Any] = {}
-    for part in (places, keys, budgets, subscriptions, traffic, features, engine):
+    for part in (places, keys, budgets, subscriptions, recent, traffic, features, engine):
         checks.update(part(System()))
     return {what: [found, wanted] for what, (found, wanted) in checks.items() if found != wanted}
 
