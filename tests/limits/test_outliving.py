@@ -69,56 +69,49 @@ def test_a_task_left_running_has_no_deadline(
     assert left == [5.0, None]
 
 
+async def in_task(work: Callable[[Callable[[], None]], Awaitable[None]]) -> list[float | None]:
+    """Return the time left to a task that `work` begins, once `work` is over."""
+    left: list[float | None] = []
+    done, tasks = asyncio.Event(), []
+
+    async def listen() -> None:
+        await done.wait()
+        left.append(remaining())
+
+    await work(lambda: tasks.append(asyncio.create_task(listen())))
+    done.set()
+    await tasks[0]
+    return left
+
+
 def test_a_task_left_running_keeps_the_deadline_around(system: System, clock: ManualClock) -> None:
     """Only what is done is lifted: the order goes on, and its task has the order's time."""
-    left: list[float | None] = []
 
-    async def main() -> None:
-        done, tasks = asyncio.Event(), []
-
-        async def listen() -> None:
-            await done.wait()
-            left.append(remaining())
-
+    @system.timeout(10.0)
+    async def order() -> list[float | None]:
         @system.timeout(2.0)
-        async def stock() -> None:
-            tasks.append(asyncio.create_task(listen()))
+        async def stock(begin: Callable[[], None]) -> None:
+            begin()
 
-        @system.timeout(10.0)
-        async def order() -> None:
-            await stock()
+        async def work(begin: Callable[[], None]) -> None:
+            await stock(begin)
             clock.advance(4.0)
-            done.set()
-            await tasks[0]
 
-        await order()
+        return await in_task(work)
 
-    asyncio.run(main())
-
-    assert left == [6.0]
+    assert asyncio.run(order()) == [6.0]
 
 
 def test_what_ran_out_of_time_stays_out_of_time(system: System, clock: ManualClock) -> None:
     """What is left of it is to stop as soon as it looks."""
-    left: list[float | None] = []
 
-    async def main() -> None:
-        done, tasks = asyncio.Event(), []
+    @system.timeout(2.0)
+    async def late(begin: Callable[[], None]) -> None:
+        begin()
+        clock.advance(3.0)
 
-        async def listen() -> None:
-            await done.wait()
-            left.append(remaining())
-
-        @system.timeout(2.0)
-        async def late() -> None:
-            tasks.append(asyncio.create_task(listen()))
-            clock.advance(3.0)
-
+    async def work(begin: Callable[[], None]) -> None:
         with pytest.raises(DeadlineExceededError):
-            await late()
-        done.set()
-        await tasks[0]
+            await late(begin)
 
-    asyncio.run(main())
-
-    assert left == [0.0]
+    assert asyncio.run(in_task(work)) == [0.0]
