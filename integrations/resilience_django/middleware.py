@@ -84,7 +84,6 @@ class ResilienceMiddleware:
         self._state = _state()
         self._site = Site(self._state.system, self._state.web)
         self._has_met = False
-        self._state.system.warn_of_unknown()
 
     def __call__(self, request: HttpRequest) -> Any:
         """Serve a request."""
@@ -121,12 +120,16 @@ class ResilienceMiddleware:
         return _answered(request, exception) if isinstance(exception, ANSWERED) else None
 
     def _meet(self) -> None:
-        """Warn of what the project's URLs bypass, which are not read before the first request."""
+        """Warn of what the project's URLs bypass, and of settings for what is not in its views.
+
+        Neither is known before the URLs are read, which is at the first request.
+        """
         self._has_met = True
         views: list[tuple[str, Any]] = []
         with suppress(Exception):  # URLs that cannot be read are Django's to tell of
             views = [(view.route, view.call) for view in views_of(None)]
         warn_of_bypassed(self._state.system, views)
+        self._state.system.warn_of_unknown()
 
     def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:
         """Return the request's passage, and the answer where its view need not be asked."""
@@ -156,13 +159,10 @@ def _state() -> State:
 def _probe(state: State, request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a probe, unless who asks has yet to be found out by other layers."""
     path, method = request.path_info, request.method or "GET"
-    actor = None
     if endpoints.asks_who(method, path) and any(map(request.META.get, _CREDENTIALS)):
-        if not hasattr(request, "user"):
-            return None
-        actor = state.actor(request)
+        return None  # also where they are known by now: a user may have to be loaded, in a thread
     headers = {"accept": request.META.get("HTTP_ACCEPT", "")}
-    answer = endpoints.answer(state.system, state.web, method, path, headers, lambda: actor)
+    answer = endpoints.answer(state.system, state.web, method, path, headers, lambda: None)
     return None if answer is None else response_of(answer)
 
 

@@ -255,4 +255,7 @@ SITES: Sites = {
     "django, asgi, sync views": lambda: site(Shop(), ask_asgi),
     "django, rest framework": lambda: site(Shop(), ask_wsgi, drf_view),
     "django, behind the others": lambda: site(Shop(), ask_wsgi, middleware=[*BEHIND, MIDDLEWARE]),
+    "django, asgi, behind the others": lambda: site(
+        AsyncShop(), ask_asgi, middleware=[*BEHIND, MIDDLEWARE]
+    ),
 }

@@ -172,6 +172,29 @@ def test_a_view_that_bypasses_its_guard_is_found(system: System) -> None:
     assert list(system.bypassed) == ["/pay"]
 
 
+def test_settings_are_held_against_what_the_views_define(system: System) -> None:
+    """Django imports them with the URLs, at the first request: at the start none would be known."""
+
+    class Later:
+        """URLs that define a circuit when they are read."""
+
+        @property
+        def urlpatterns(self) -> list[Any]:
+            system.circuits.get("payments")
+            return [route("pay", lambda _: HttpResponse())]
+
+    circuits = {"payments": {"reset_timeout": 10}, "warehouse": {"reset_timeout": 10}}
+    settings = {
+        "RESILIENCE": {"system": system, "circuits": circuits},
+        "ROOT_URLCONF": Later(),
+        "MIDDLEWARE": [MIDDLEWARE],
+    }
+    with pytest.warns(ConfigurationWarning) as said:
+        ask_wsgi(settings)("/pay")
+
+    assert ["'warehouse'" in str(each.message) for each in said] == [True]
+
+
 # -- probes -------------------------------------------------------------------------------------
 
 
