@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -110,6 +111,8 @@ def _asked(request: Request, token: str) -> dict[str, Any]:
 
 def _detail(error: HTTPError) -> str:
     try:
-        return str(json.load(error).get("detail", ""))
-    except ValueError:
+        with error:  # it holds the connection
+            told = json.load(error)
+    except (ValueError, OSError, HTTPException):  # it may break off
         return ""
+    return str(told.get("detail", "")) if isinstance(told, dict) else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request
 
 import flask
 import pytest
@@ -90,6 +94,21 @@ def test_refusals_are_told(shop: str, system: System) -> None:
         toolkit.begin(shop, "guessed", EXPERIMENT)
     with pytest.raises(ConfigurationError, match="http or https"):
         toolkit.level("file:///etc", TOKEN)
+
+
+@pytest.mark.parametrize("body", [b'{"detail": "why"}', b"[1]", b"<html>"])
+def test_a_refusal_is_read_and_let_go_of(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it says: its connection is not left open."""
+    answer = io.BytesIO(body)
+
+    def refuse(request: Request, timeout: float) -> None:
+        raise HTTPError(request.full_url, 409, "CONFLICT", Message(), answer)
+
+    monkeypatch.setattr(toolkit, "urlopen", refuse)
+    with pytest.raises(ChaosRefusedError, match="409 "):
+        toolkit.level("http://shop", TOKEN)
+
+    assert answer.closed
 
 
 @pytest.mark.skipif(CHAOS is None, reason="no `chaos` command: pip install chaostoolkit")
