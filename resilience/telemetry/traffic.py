@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from typing import NamedTuple
 
 from resilience.clock import Clock
@@ -100,7 +100,9 @@ class Traffic:
         _all.add(self)
 
     def _begin(self) -> None:
-        self._lock = Lock()
+        # The same thread may come again: what is collected meanwhile may end a request.
+        self._lock = RLock()
+        self._is_taking_in = False
         self.under_way: set[Hashable] = set()
         self.peak = 0
         self._since = self._clock.monotonic()
@@ -145,13 +147,12 @@ class Traffic:
         if (self._clock.monotonic() if now is None else now) >= self._whole.ends:
             self._begin_slice()
         found = self._routes.get(route) or self._meet(route)
-        if failed or waited:
-            seconds += waited or 0.0
-            self._note(found, failed, waited or 0.0)
         # What is new waits here until it is many, or somebody asks: in bulk it costs half. No
         # lock is needed to append.
         new = found.new
-        new.append(seconds)
+        new.append(seconds + waited if waited else seconds)
+        if failed or waited:
+            self._note(found, failed, waited or 0.0)
         if len(new) >= _MOST_NEW:
             with self._lock:
                 self._take_in(found)
@@ -161,11 +162,11 @@ class Traffic:
         with self._lock:
             if name not in self._routes and len(self._routes) >= self._most_routes:
                 name = OTHERS
-            found = self._routes.get(name)
-            if found is None:
-                found = self._routes[name] = Histogram(self._span)
-                found.roll(self._whole.ends - self._span / SLICES)
-            return found
+            if name not in self._routes:
+                made = Histogram(self._span)
+                made.roll(self._whole.ends - self._span / SLICES)
+                self._routes.setdefault(name, made)
+            return self._routes[name]
 
     def _note(self, found: Histogram, failed: bool, waited: float) -> None:
         with self._lock:
@@ -182,7 +183,7 @@ class Traffic:
 
     def _settle(self) -> float:
         """Count all that is new, and return the time; the lock is held."""
-        for found in self._routes.values():
+        for found in list(self._routes.values()):
             self._take_in(found)
         now = self._clock.monotonic()
         if now >= self._whole.ends:
@@ -191,14 +192,21 @@ class Traffic:
         return now
 
     def _take_in(self, found: Histogram) -> None:
-        new = found.new
-        taken = new[:]
-        del new[: len(taken)]  # what came meanwhile stays
-        durations = Durations(taken)
-        found.add(durations)
-        self._whole.add(durations)
-        self._finished += durations.count
-        self._seconds += durations.seconds
+        """Count what is new of a route; the lock is held."""
+        if self._is_taking_in:
+            return
+        self._is_taking_in = True
+        try:
+            new = found.new
+            taken = new[:]
+            del new[: len(taken)]  # what came meanwhile stays
+            durations = Durations(taken)
+            found.add(durations)
+            self._whole.add(durations)
+            self._finished += durations.count
+            self._seconds += durations.seconds
+        finally:
+            self._is_taking_in = False
 
     # -- reading ------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 import threading
 import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 
 from resilience import ConfigurationError, System
+from resilience.telemetry.histogram import Durations
 from resilience.telemetry.traffic import OTHERS, UNMATCHED, Totals, Traffic
 from resilience.testing import ManualClock
 
@@ -222,10 +224,42 @@ def test_no_request_is_lost_between_threads(traffic: Traffic) -> None:
     assert traffic.concurrency() == 0
 
 
+def test_what_is_collected_amid_counting_may_end_a_request(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The body of a stream that nobody has read to its end, in whose thread it is."""
+
+    def stream() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            for _ in range(200):
+                traffic.record("/stream", 0.1, failed=True)
+
+    def counted_amid_a_collection(durations: list[float]) -> Durations:
+        streams.clear()
+        return Durations(durations)
+
+    streams = [stream()]
+    next(streams[0])
+    for _ in range(10):
+        traffic.record("/", 0.1, failed=False)
+    monkeypatch.setattr("resilience.telemetry.traffic.Durations", counted_amid_a_collection)
+
+    traffic.snapshot()
+
+    assert {each.route: each.requests for each in traffic.snapshot()} == {
+        "": 210, "/": 10, "/stream": 200,
+    }  # fmt: skip
+    assert traffic.error_rate() == pytest.approx(200 / 210)
+
+
 def test_a_fork_begins_anew(traffic: Traffic) -> None:
     """The parent's requests, and a lock that one of its threads held, are none of the child's."""
     traffic.under_way.add("the parent's")
-    traffic._lock.acquire()
+    holder = threading.Thread(target=traffic._lock.acquire)
+    holder.start()
+    holder.join()
 
     traffic.after_fork()
     traffic.record("/", 0.1, failed=False)
