@@ -14,7 +14,7 @@ from resilience import ConfigurationError
 from resilience.core.guard import bypassed, name_of
 from resilience_django import state
 from resilience_django.middleware import PATH
-from resilience_django.views import views_of
+from resilience_django.views import views
 
 _COMMON = "django.middleware.common.CommonMiddleware"
 _SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -66,12 +66,12 @@ def check_views(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"{view.route} is served by {name_of(view.call)} without its guard",
+            f"{route} is served by {name_of(view)} without its guard",
             hint="Give the URL pattern the guarded function, or put the decorator on the view.",
             id="resilience.W004",
         )
-        for view in views_of(None)
-        if bypassed(view.call)
+        for route, view in views()
+        if bypassed(view)
     ]
 
 

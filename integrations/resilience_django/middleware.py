@@ -22,7 +22,7 @@ from resilience.web.views import warn_of_bypassed
 from resilience.web.wsgi import WsgiPassage
 from resilience_django.serving import response_of
 from resilience_django.state import SETTING, State, current
-from resilience_django.views import views_of
+from resilience_django.views import views
 
 PATH = "resilience_django.middleware.ResilienceMiddleware"
 
@@ -125,10 +125,10 @@ class ResilienceMiddleware:
         Neither is known before the URLs are read, which is at the first request.
         """
         self._has_met = True
-        views: list[tuple[str, Any]] = []
+        found: list[tuple[str, Any]] = []
         with suppress(Exception):  # URLs that cannot be read are Django's to tell of
-            views = [(view.route, view.call) for view in views_of(None)]
-        warn_of_bypassed(self._state.system, views)
+            found = views()
+        warn_of_bypassed(self._state.system, found)
         self._state.system.warn_of_unknown()
 
     def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:

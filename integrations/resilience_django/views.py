@@ -22,6 +22,11 @@ def views_of(_: object) -> Iterator[View]:
     yield from _served(resolver.url_patterns, "")
 
 
+def views() -> list[tuple[str, Any]]:
+    """Return the route and the view of each, as the project's author registered them."""
+    return [(view.route, view.call) for view in views_of(None)]
+
+
 def _served(patterns: Iterable[Any], prefix: str) -> Iterator[View]:
     for pattern in patterns:
         own = str(pattern.pattern)

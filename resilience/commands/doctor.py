@@ -104,7 +104,7 @@ def views_of(app: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _views_of_project() -> Iterable[tuple[str, Any]]:
-    found: Iterable[tuple[str, Any]] = import_module("resilience_django.checks").views()
+    found: Iterable[tuple[str, Any]] = import_module("resilience_django.views").views()
     return found
 
 
