@@ -137,12 +137,16 @@ class ResilienceMiddleware:
             self._meet()
         passage = DjangoPassage(self._site, request)
         answer = None
-        if request.path_info in endpoints.PROBES:
-            answer = _probe(self._state, request)
-            if answer is not None:
-                passage.leave_out()
-        elif not passage.at_ease:
-            answer = _refusal(passage, request)
+        try:
+            if request.path_info in endpoints.PROBES:
+                answer = _probe(self._state, request)
+                if answer is not None:
+                    passage.leave_out()
+            elif not passage.at_ease:
+                answer = _refusal(passage, request)
+        except BaseException:  # such as URLs that cannot be read
+            passage.finish(None, failed=True)
+            raise
         return answer, passage
 
 

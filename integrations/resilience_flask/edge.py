@@ -74,14 +74,22 @@ class Edge:
         """Return what serves the request, or turns it away in the app's own way."""
         if not passage.pressed():
             return self._inner
-        context = self._app.request_context(environ)
-        context.match_request()
-        rule = context.request.url_rule
         try:
-            passage.admit(None if rule is None else self._app.view_functions.get(rule.endpoint))
+            passage.admit(self._view_of(environ))
         except OverloadedError as error:
             return partial(_refuse, self._app, error)
+        except BaseException:  # a route that cannot be looked up
+            passage.finish(None, failed=True)
+            raise
         return self._inner
+
+    def _view_of(self, environ: WSGIEnvironment) -> Any:
+        context = self._app.request_context(environ)
+        if context.url_adapter is None:  # its host is not trusted, which Flask will say
+            return None
+        context.match_request()
+        rule = context.request.url_rule
+        return None if rule is None else self._app.view_functions.get(rule.endpoint)
 
     def _probe(self, environ: WSGIEnvironment) -> WSGIApplication | None:
         answer = endpoints.answer(

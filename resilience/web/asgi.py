@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from traceback import walk_tb
 from typing import Any
 
@@ -139,9 +140,10 @@ class Edge:
                 passage.finish(passage.status, _is_failure(error, passage.status, send))
                 raise
         finally:
-            present.reset(entry)
-        if not ended:
-            passage.finish(passage.status, False)
+            if not ended:  # also where our own answer could not be sent
+                passage.finish(passage.status, False)
+            with suppress(ValueError):  # a dropped coroutine is closed in another context
+                present.reset(entry)
 
     async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is no HTTP request, and of which nothing is known."""
@@ -155,6 +157,9 @@ class Edge:
                 passage.admit(self._view_of(scope))
             except OverloadedError as error:
                 return self._refusing(scope, error)
+            except BaseException:  # a route that cannot be looked up
+                passage.finish(None, failed=True)
+                raise
         return self.app
 
 

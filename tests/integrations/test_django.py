@@ -240,6 +240,24 @@ def test_a_file_is_sent_as_it_is(tmp_path: Any) -> None:
     assert shop.system.traffic.concurrency() == 0
 
 
+def test_urls_that_cannot_be_read_leave_no_request_under_way() -> None:
+    """Also where load is shed, so that the view is looked for before the project is asked."""
+    shop = Shop()
+    settings = {
+        "MIDDLEWARE": [MIDDLEWARE],
+        "RESILIENCE": {"system": shop.system},
+        "ROOT_URLCONF": "tests.no_such_urls",
+        "DEBUG_PROPAGATE_EXCEPTIONS": True,
+    }
+    ask = ask_wsgi(settings)
+    shop.system.degradation.degrade("minimal", "a test")
+
+    with pytest.raises(ImportError, match="no_such_urls"):
+        ask("/")
+
+    assert shop.system.traffic.concurrency() == 0
+
+
 # -- who may see details ------------------------------------------------------------------------
 
 

@@ -158,3 +158,15 @@ def test_a_header_that_nobody_sets_need_not_be_believed(shop: Shop) -> None:
 
     assert reply.body == b"5.0"
     assert shop.system.traffic.totals().timed == 0
+
+
+def test_a_host_that_is_not_trusted_takes_no_place_for_ever(shop: Shop) -> None:
+    """Flask has nothing to match its path with, and answers 400 at whatever level."""
+    app, _ = set_up(shop)
+    app.config["TRUSTED_HOSTS"] = ["shop.example"]
+
+    reply = app.test_client().get("/", headers={"Host": "elsewhere.example"})
+
+    assert reply.status_code in {400, 503}  # a normal request may be turned away first
+    reply.close()
+    assert shop.system.traffic.concurrency() == 0

@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -253,6 +255,59 @@ def test_rejections_are_answered_before_the_answer_has_begun(system: System) -> 
     assert headers[b"content-length"] == str(len(body["body"])).encode()
     assert refused.passage.outcome == Outcome(503, False, 0.0)
     assert broken.passage.outcome == Outcome(200, True, 0.0)
+
+
+def test_an_answer_of_ours_that_cannot_be_sent_ends_the_passage(system: System) -> None:
+    """Else the request would be under way, and take a place, for ever."""
+    lost = Request(system, sending(then=CircuitOpenError("payments", 5.0)), breaks=0)
+
+    with pytest.raises(OSError, match="gone"):
+        lost.run()
+
+    assert lost.passage.outcome == Outcome(503, False, 0.0)
+    assert system.traffic.concurrency() == 0
+
+
+def test_a_dropped_coroutine_is_closed_in_any_context(system: System) -> None:
+    """A loop that stops leaves some to the garbage collector, which has a context of its own."""
+
+    class Never:
+        def __await__(self) -> Iterator[None]:
+            yield
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Never()
+
+    async def unused(message: Any = None) -> Any:
+        raise AssertionError
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    serving = Edge(app, Site(system, WebSettings()))(scope, unused, unused)
+    copy_context().run(serving.send, None)
+
+    serving.close()
+
+    assert system.traffic.concurrency() == 0
+
+
+def test_a_route_that_cannot_be_looked_up_leaves_no_request_under_way(system: System) -> None:
+    """It is a failure of the app's, and gives its place back."""
+
+    def view_of(scope: Scope) -> Any:
+        raise LookupError("no such converter")
+
+    async def unused(message: Any = None) -> Any:
+        raise AssertionError
+
+    system.degradation.degrade("minimal", "a test")
+    edge = Edge(sending(START, END), Site(system, WebSettings()), view_of=view_of)
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+    with pytest.raises(LookupError):
+        asyncio.run(edge(scope, unused, unused))
+
+    assert system.traffic.concurrency() == 0
+    assert system.traffic.totals().failed == 1
 
 
 def test_without_a_passage_nothing_is_answered(system: System) -> None:
