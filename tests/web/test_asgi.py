@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import copy_context
 from typing import Any
 
@@ -272,7 +272,7 @@ def test_a_dropped_coroutine_is_closed_in_any_context(system: System) -> None:
     """A loop that stops leaves some to the garbage collector, which has a context of its own."""
 
     class Never:
-        def __await__(self) -> Iterator[None]:
+        def __await__(self) -> Generator[None, None, None]:
             yield
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
