@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -198,10 +199,11 @@ def _left(passage: Passage, response: Any) -> HttpResponseBase:
     parts = getattr(response, "streaming_content", None)
     if parts is None or getattr(response, "file_to_stream", None) is not None:
         passage.finish(passage.status, failed=False)  # whole; or a file that the server sends
-    elif getattr(response, "is_async", False):
-        response.streaming_content = _async_parts(passage, parts)
-    else:
-        response.streaming_content = _parts(passage, parts)
+        return response
+    body = _async_parts if getattr(response, "is_async", False) else _parts
+    response.streaming_content = body(passage, parts)
+    # A generator that nobody asked for a part never hears that it is closed.
+    response._resource_closers.append(partial(passage.finish, passage.status, failed=False))
     return response
 
 

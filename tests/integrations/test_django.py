@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 
@@ -16,7 +17,7 @@ from django.core import checks  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.dispatch import receiver  # noqa: E402
-from django.http import FileResponse, HttpRequest, HttpResponse  # noqa: E402
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse  # noqa: E402
 from django.template import engines  # noqa: E402
 from django.test import override_settings  # noqa: E402
 from django.urls import include, re_path  # noqa: E402
@@ -238,6 +239,27 @@ def test_a_file_is_sent_as_it_is(tmp_path: Any) -> None:
 
     assert reply.body == b"all of it"
     assert shop.system.traffic.concurrency() == 0
+
+
+def test_a_stream_that_nobody_reads_ends_when_it_is_closed() -> None:
+    """Its server closes it where the client has gone before the first part."""
+    shop = Shop()
+    urls = Only(route("stream", lambda request: StreamingHttpResponse(iter([b"a", b"b"]))))
+    settings = {
+        "MIDDLEWARE": [MIDDLEWARE],
+        "RESILIENCE": {"system": shop.system},
+        "ROOT_URLCONF": urls,
+    }
+    environ: dict[str, Any] = {"PATH_INFO": "/stream"}
+    setup_testing_defaults(environ)
+
+    with override_settings(**settings):
+        response = WSGIHandler()(environ, lambda *start: None)
+        under_way = shop.system.traffic.concurrency()
+        response.close()
+
+    assert (under_way, shop.system.traffic.concurrency()) == (1, 0)
+    assert shop.system.traffic.totals().failed == 0
 
 
 def test_urls_that_cannot_be_read_leave_no_request_under_way() -> None:
