@@ -16,6 +16,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from resilience import ConfigurationError, OverloadedError
+from resilience.core.request import present
 from resilience.web import endpoints
 from resilience.web.passage import Passage, Site
 from resilience.web.problems import ANSWERED, answer_to
@@ -93,11 +94,12 @@ class ResilienceMiddleware:
         answer, passage = self._begin(request)
         if answer is None:
             try:
-                entry = passage.enter()
+                entry = present.set(passage)
+                passage.outer = entry.old_value
                 try:
                     answer = self._get_response(request)
                 finally:
-                    passage.leave(entry)
+                    present.reset(entry)
             except BaseException:
                 passage.finish(None, failed=True)
                 raise

@@ -13,6 +13,7 @@ from resilience.telemetry.traffic import Totals, Traffic
 
 EVERY = 1.0  # seconds between two looks at the latency
 ASK_EVERY = 0.05  # seconds between two questions how long requests wait, while none does
+STAMPS_LAST = 60.0  # seconds after a proxy's stamp that requests are looked at for others
 RESERVED = 0.2
 """The share of places that sheddable requests leave to the others."""
 
@@ -47,7 +48,7 @@ class Load:
         self.limit = GradientLimit()
         self.queue = StandingQueue()
         self._stamps = Stamps()
-        self.ask_at = -inf
+        self.ask_at = self._stamped_at = -inf
         self._refused = Tally()  # for too many under way
         self._seen_at = self._clock.monotonic()
         self._seen, self._seen_refused = Totals(), 0
@@ -61,9 +62,12 @@ class Load:
             received: seconds, >= 0, since this machine has received it; None: it does not say.
         """
         now, wait = self._clock.monotonic(), received
-        # A stamp costs nothing to read, and what a proxy stamps it stamps always.
-        calm = stamp is None and (wait is None or wait <= EMPTY)
-        self.ask_at = now + ASK_EVERY if calm else now
+        if stamp is not None:
+            self._stamped_at = now
+        # Not all requests may come by the proxy.
+        stamps = now - self._stamped_at <= STAMPS_LAST
+        waits = wait is not None and wait > EMPTY
+        self.ask_at = now if stamps or waits else now + ASK_EVERY
         if stamp is not None:
             told = self._stamps.waited(stamp, self._clock.time(), now)
             wait = told if wait is None else max(wait, told or 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import Context, Token, copy_context
 from math import inf
 from time import monotonic
@@ -161,7 +162,8 @@ class Passage(Request):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.leave(self._entered)
+        with suppress(ValueError):  # a dropped coroutine is closed in another context
+            self.leave(self._entered)
         del self._entered  # it knows the context, which knows the passage
 
     def context(self) -> Context:

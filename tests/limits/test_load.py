@@ -18,6 +18,23 @@ def serve(system: System, clock: ManualClock, seconds: float, at_once: int = 60)
     system.tick()
 
 
+def test_all_requests_are_asked_while_a_proxy_stamps_some(
+    system: System, clock: ManualClock
+) -> None:
+    """Those that come by another way put nothing off; without stamps one in a while is enough."""
+    load = system.load
+    load.waited(None, 0.0)
+    assert load.ask_at > clock.monotonic()
+
+    load.waited(clock.time(), None)
+    load.waited(None, 0.0)
+    assert load.ask_at <= clock.monotonic()
+
+    clock.advance(61)
+    load.waited(None, 0.0)
+    assert load.ask_at > clock.monotonic()
+
+
 def test_the_limit_follows_latency(system: System, clock: ManualClock) -> None:
     """It binds when requests get slower by their number, and lets go when that is over."""
     load = system.load
