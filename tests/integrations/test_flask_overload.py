@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from flask import Flask, jsonify
 from flask.views import MethodView
 
@@ -160,6 +161,7 @@ def test_a_header_that_nobody_sets_need_not_be_believed(shop: Shop) -> None:
     assert shop.system.traffic.totals().timed == 0
 
 
+@pytest.mark.skipif("TRUSTED_HOSTS" not in Flask.default_config, reason="came with Flask 3.1")
 def test_a_host_that_is_not_trusted_takes_no_place_for_ever(shop: Shop) -> None:
     """Flask has nothing to match its path with, and answers 400 at whatever level."""
     app, _ = set_up(shop)
@@ -167,6 +169,6 @@ def test_a_host_that_is_not_trusted_takes_no_place_for_ever(shop: Shop) -> None:
 
     reply = app.test_client().get("/", headers={"Host": "elsewhere.example"})
 
-    assert reply.status_code in {400, 503}  # a normal request may be turned away first
+    assert reply.status_code == 400
     reply.close()
     assert shop.system.traffic.concurrency() == 0
