@@ -18,9 +18,6 @@ from resilience import System
 
 WITH = "with resilience"
 LAYER = "with a layer that does nothing"
-FRAMEWORKS = ("starlette", "fastapi", "flask", "django")
-"""What these tables need besides the package."""
-
 _HEADERS = {
     "Host": "127.0.0.1:8000",
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)",
