@@ -111,7 +111,11 @@ def django_app(with_ours: bool) -> Any:
     if not settings.configured:
         settings.configure(
             ALLOWED_HOSTS=["127.0.0.1"],
-            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+            INSTALLED_APPS=[
+                "django.contrib.auth",
+                "django.contrib.contenttypes",
+                "resilience_django",
+            ],
             LOGGING_CONFIG=None,
             ROOT_URLCONF=Request.urlconf,
             SECRET_KEY="hello",
