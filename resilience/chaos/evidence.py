@@ -11,6 +11,7 @@ SEEN = frozenset(
     {
         "circuit_opened",
         "circuit_closed",
+        "circuit_forced",
         "call_rejected",
         "retry_scheduled",
         "fallback_used",

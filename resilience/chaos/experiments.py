@@ -9,7 +9,7 @@ from typing import Any
 
 from resilience.chaos.faults import Fault, fault_of
 from resilience.chaos.steady import Probe, probe_of
-from resilience.core.checks import mapping, number, seconds, text, whole
+from resilience.core.checks import mapping, number, plain, seconds, text, whole
 from resilience.core.names import did_you_mean
 from resilience.errors import ConfigurationError, UnknownSettingError
 
@@ -117,7 +117,10 @@ def _target(given: Any) -> Any:
 
 
 def _named(target: Any) -> str:
-    return target if isinstance(target, str) else f"{target.__module__}.{target.__qualname__}"
+    if isinstance(target, str):
+        return target
+    name = getattr(target, "__qualname__", None)  # a partial has none
+    return repr(target) if name is None else f"{target.__module__}.{name}"
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -129,7 +132,10 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 
 def _check_match(match: Any) -> None:
-    if match is None or callable(match):
+    if match is None:
+        return
+    if callable(match):
+        plain("match", match)
         return
     for name, value in mapping("match", match).items():
         if name not in MATCHES:

@@ -11,7 +11,7 @@ from resilience.chaos.experiments import Experiment
 from resilience.chaos.injection import Injection
 from resilience.chaos.insertion import Insertion
 from resilience.chaos.leases import Lease
-from resilience.chaos.runs import DEEP
+from resilience.chaos.runs import gone_too_far
 from resilience.chaos.safety import check_allowed
 from resilience.chaos.settings import ChaosSettings
 from resilience.chaos.surroundings import Surroundings
@@ -102,7 +102,6 @@ class Following:
         """Stop injecting at once where it goes too far; the next exchange ends it for all."""
         if not self._settings.safe_mode or self.aim is None:
             return
-        outside = event.type == "circuit_opened" and not self.aim.concerns(event.component)
-        if outside or (event.type == "degradation_changed" and event.data.get("level") in DEEP):
+        if gone_too_far(event, self.aim):
             self.is_over = True
             self._lease.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from copy import copy
 from random import Random
@@ -13,10 +14,13 @@ from resilience.chaos.experiments import Experiment
 from resilience.chaos.faults import Blow, Fault
 from resilience.chaos.leases import Lease
 from resilience.chaos.skew import off_by
+from resilience.circuits.memory import describe
 from resilience.clock import Clock
 from resilience.core.items import relayed
 from resilience.core.kinds import Kind
 from resilience.core.request import present
+
+log = logging.getLogger("resilience")
 
 Call = Callable[..., Any]
 
@@ -40,6 +44,7 @@ class Injection:
         route: of the requests whose calls are hit; "": any, and calls outside of requests, too.
         seen: calls of the target that matched while it was in force.
         hit: those that the fault hit.
+        broken: why it hits nothing any more: its `match` raised; "": it did not.
         places: `{id of a guard or circuit: [seen, hit]}`, the same there, where there are several.
     """
 
@@ -60,6 +65,7 @@ class Injection:
         self._lock = Lock()
         self.seen = 0
         self.hit = 0
+        self.broken = ""
         self.places: dict[int, list[int]] = {}
 
     def apart(self) -> Injection:
@@ -114,7 +120,7 @@ class Injection:
         if match is None:
             return True
         if callable(match):
-            return bool(match(*args, **kwargs))
+            return self._chooses(match, args, kwargs)
         request = present.get()
         if request is None:
             return False
@@ -125,6 +131,16 @@ class Injection:
         return all(headers.get(name) == value for name, value in wanted.items()) and (
             "route" not in match or request.route == match["route"]
         )
+
+    def _chooses(self, match: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Ask a function; one that raises ends the experiment, and no call."""
+        try:
+            return bool(match(*args, **kwargs))
+        except Exception as error:
+            self.broken = f"its match broke: {describe(error)}"
+            self._lease.end()
+            log.error("chaos: the match of %r broke", self._experiment.name, exc_info=error)
+            return False
 
 
 class Later:

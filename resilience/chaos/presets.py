@@ -24,9 +24,13 @@ class Options(TypedDict, total=False):
 
 def _made(preset: str, fault: Any, target: Any, options: Options) -> Experiment:
     every = target if isinstance(target, tuple) else (target,)
-    named = ", ".join(each if isinstance(each, str) else each.__qualname__ for each in every)
+    named = ", ".join(_named(each) for each in every)
     given: dict[str, Any] = {"name": f"{preset} of {named}"[:200], **options}
     return Experiment(fault=fault, target=target, **given)
+
+
+def _named(target: Any) -> str:
+    return target if isinstance(target, str) else getattr(target, "__qualname__", repr(target))
 
 
 def latency_spike(

@@ -116,6 +116,8 @@ class Run:
         if self.result is None:
             if self._abort:
                 self.end(ABORTED, self._abort)
+            elif self.injection.broken:
+                self.end(FAILED, self.injection.broken)
             elif self.remaining <= 0.0:
                 self.end(COMPLETED)
             elif not self.lease.holds():
@@ -211,12 +213,9 @@ class Run:
 
     def _hear(self, event: Event) -> None:
         """Stop injecting at once where it goes too far; the runner ends it with its next step."""
-        if not self.settings.safe_mode:
-            return
-        if event.type == "circuit_opened" and not self.aim.concerns(event.component):
-            self.abort(f"circuit {event.component!r} opened, which is outside of its target")
-        elif event.type == "degradation_changed" and event.data.get("level") in DEEP:
-            self.abort(f"the level of service reached {event.data['level']}")
+        reason = gone_too_far(event, self.aim) if self.settings.safe_mode else ""
+        if reason:
+            self.abort(reason)
 
     def abort(self, reason: str) -> None:
         """Stop injecting now; the next step ends the run."""
@@ -231,3 +230,13 @@ class Run:
             "actor": self.actor,
             **more,
         }
+
+
+def gone_too_far(event: Event, aim: Aim) -> str:
+    """Return why what was heard ends an experiment on `aim` in safe mode; "": it does not."""
+    forced = event.type == "circuit_forced" and event.data.get("state") == "forced_open"
+    if (forced or event.type == "circuit_opened") and not aim.concerns(event.component):
+        return f"circuit {event.component!r} opened, which is outside of its target"
+    if event.type == "degradation_changed" and event.data.get("level") in DEEP:
+        return f"the level of service reached {event.data['level']}"
+    return ""

@@ -253,7 +253,7 @@ class Chaos(Homed):
 
     def _duration(self, experiment: Experiment) -> float:
         given = experiment.duration
-        return self.settings.default_duration if given is None else seconds("duration", given)
+        return self.settings.usual_duration if given is None else seconds("duration", given)
 
     def _admit(self, run: Run) -> None:
         with self._lock:

@@ -14,6 +14,9 @@ from resilience.errors import ConfigurationError
 FAULTS = ("latency", "error", "outage", "exhaustion", "corrupt", "clock_skew")
 """The kinds of faults, as settings and files name them."""
 
+DURATION = 60.0
+"""Seconds of an experiment, unless somebody says."""
+
 
 def _faults(setting: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -38,7 +41,8 @@ class ChaosSettings(Section):
             reaches minimal. A broken steady state aborts in any case.
         allowed_faults: the kinds of faults that may be injected.
         max_concurrent: experiments at once, >= 1; never two on one target.
-        default_duration: seconds, > 0, of a file's or page's experiment that does not say.
+        default_duration: seconds, > 0 and at most `max_duration`, of a file's or page's
+            experiment that does not say.
         max_duration: seconds, > 0, that none is longer than.
         require_approval: somebody else than who asks has to approve each run. None: only in
             production.
@@ -64,11 +68,25 @@ class ChaosSettings(Section):
         "tenant_header": text,
     }
 
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)
+        most = self.max_duration
+        if self.default_duration > most and self.default_duration != DURATION:
+            raise ConfigurationError(
+                f"chaos: default_duration={self.default_duration:g}: give at most max_duration, "
+                f"{most:g} s"
+            )
+
+    @property
+    def usual_duration(self) -> float:
+        """Seconds of an experiment that does not say: a shorter `max_duration` goes first."""
+        return min(self.default_duration, self.max_duration)
+
     enabled: bool = False
     safe_mode: bool = True
     allowed_faults: tuple[str, ...] = FAULTS
     max_concurrent: int = 1
-    default_duration: float = 60.0
+    default_duration: float = DURATION
     max_duration: float = 600.0
     require_approval: bool | None = None
     production: bool | None = None

@@ -143,16 +143,26 @@ _COUNTS = ("no argument", "one argument", "two arguments")
 
 
 def judging(setting: str, value: Any) -> Callable[[Any], Any]:
-    """Return `value` if it is a plain function that can be called with one argument.
+    """Return `value` if it is a plain function that can be called with one argument."""
+    return plain(setting, value, 1)
+
+
+def plain(setting: str, value: Any, arguments: int | None = None) -> Callable[..., Any]:
+    """Return `value` if it is a function, and not an async one or a generator.
 
     The coroutine of an async one would be true, whatever it has to say.
+
+    Args:
+        setting: what it is called.
+        value: what was given.
+        arguments: so many it has to take, by position; None: any.
     """
     call = function(setting, value)
     if kind_of(call) is not Kind.SYNC:
         raise ConfigurationError(
             f"{setting}={value!r}: give a plain function, which {kind_of(call).one} is not"
         )
-    return function(setting, call, 1)
+    return function(setting, call, arguments)
 
 
 def one_of(*allowed: str) -> Callable[[str, Any], str]:

@@ -97,7 +97,9 @@ class Controller:
     def _read(self, name: str) -> tuple[float | None, str]:
         try:
             value = self.metrics.read(name)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also a `SystemExit`: other rules go on
             if name not in self._failing:
                 log.error("rules on %r are inactive until it can be read", name, exc_info=error)
             self._failing.add(name)

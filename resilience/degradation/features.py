@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from resilience.core.checks import flag, function, mapping, number, text
+from resilience.core.checks import flag, mapping, number, plain, text
 from resilience.core.names import did_you_mean
 from resilience.degradation.levels import LEVELS, Level, as_level, below_normal
 from resilience.errors import ConfigurationError, UnknownSettingError
@@ -136,5 +136,5 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "off_at": below_normal,
     "capability": _capability,
     "rollout": percent,
-    "key": function,
+    "key": plain,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from typing import Any
 
-from resilience.core.checks import function, text
+from resilience.core.checks import plain, text
 from resilience.core.names import did_you_mean
 from resilience.errors import ConfigurationError
 
@@ -52,13 +52,14 @@ class Metrics:
         """Measure `name` by `read()`, and its parts by `of(part)`.
 
         Raises:
-            ConfigurationError: no such name can be, or there is nothing to call.
+            ConfigurationError: no such name can be, or there is nothing that could be called.
         """
         if ":" in text("metric name", name):
             raise ConfigurationError(f"metric name={name!r}: give a name without ':'")
-        self._read[name] = function(f"metric {name!r}", read)
+        read = plain(f"metric {name!r}", read, 0)
         if of is not None:
-            self._read_of[name] = function(f"metric {name!r} of a part", of)
+            self._read_of[name] = plain(f"metric {name!r} of a part", of, 1)
+        self._read[name] = read
 
     def check(self, name: str) -> None:
         """Refuse a name that nothing measures.

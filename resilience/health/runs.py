@@ -89,11 +89,11 @@ class Runs:
                 self._drop(number)
                 return
             result = result_of(answer)
-        except Exception as error:
-            result = _failed(error)
-        except BaseException:
+        except _INTERRUPTS:
             self._drop(number)
             raise
+        except BaseException as error:  # SystemExit, a cancelled future: it did not pass
+            result = _failed(error)
         self._end(number, result)
 
     async def run_async(self) -> None:
@@ -107,11 +107,11 @@ class Runs:
         try:
             async with limit:
                 result = result_of(await self._inside(partial(_awaited, self.check.call))())
-        except Exception as error:
+        except BaseException as error:
+            if isinstance(error, _INTERRUPTS) or _is_being_cancelled():
+                self._drop(number)
+                raise
             result = self._too_long() if limit.expired() else _failed(error)
-        except BaseException:
-            self._drop(number)
-            raise
         self._end(number, result)
 
     def give_up(self, now: float) -> None:
@@ -202,11 +202,23 @@ class Runs:
             answer.close()
 
 
+_INTERRUPTS = (KeyboardInterrupt, GeneratorExit)
+"""What ends a run from outside; anything else that a check raises is its own answer."""
+
+
+def _is_being_cancelled() -> bool:
+    """Tell whether this task was cancelled, and not only something that it waited for."""
+    import asyncio
+
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def _awaited(call: Callable[[], Any]) -> Any:
     return await call()
 
 
-def _failed(error: Exception) -> CheckResult:
+def _failed(error: BaseException) -> CheckResult:
     return CheckResult(Status.FAIL, describe(error))
 
 

@@ -251,6 +251,20 @@ def test_only_calls_that_match_are_hit(system: System) -> None:
         order("test")
 
 
+def test_a_match_that_raises_breaks_no_call(
+    system: System, prices: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends the experiment, which says so."""
+    run = system.chaos.start(Experiment("x", Outage(), "prices", match=lambda tenant: True))
+
+    assert (prices(), prices()) == (7, 7)
+    assert run.step()
+    assert run.result is not None
+    assert run.result.status == "failed"
+    assert run.result.reason.startswith("its match broke: TypeError: ")
+    assert "the match of 'x' broke" in caplog.text
+
+
 def test_a_broken_steady_state_aborts(system: System, prices: Call, clock: ManualClock) -> None:
     """The fault is out at once, and the result says which probe broke."""
     experiment = Experiment(
@@ -288,6 +302,21 @@ def test_a_circuit_outside_of_the_target_aborts(system: System, prices: Call) ->
     assert run.step()
     assert run.result is not None
     assert run.result.status == "aborted"
+    assert "'other' opened" in run.result.reason
+
+
+def test_a_circuit_that_an_operator_opens_aborts(system: System, prices: Call) -> None:
+    """There is trouble elsewhere; one that is forced closed is none, nor the target's own."""
+    other = system.circuits.get("other")
+    run = system.chaos.start(Experiment("x", Outage(), "prices"))
+
+    other.force_closed("drill")
+    system.circuits["prices"].force_open("drill")
+    assert not run.step()
+    other.force_open("its disk is full", actor="ann")
+
+    assert run.step()
+    assert run.result is not None
     assert "'other' opened" in run.result.reason
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -114,6 +115,17 @@ def test_a_degraded_system_is_left_alone(clock: ManualClock) -> None:
     assert "level of service is reduced" in system.chaos.run(OUTAGE).reason
 
 
+def test_the_usual_duration_is_an_allowed_one(clock: ManualClock) -> None:
+    """One that was given has to fit; the default gives way."""
+    with pytest.raises(ConfigurationError, match="default_duration=50: give at most max_duration"):
+        made(clock, default_duration=50, max_duration=40)
+
+    told = {"name": "x", "fault": "outage", "target": "it"}
+    result = made(clock, max_duration=40).chaos.run(Experiment.of(told))
+
+    assert (result.status, result.duration) == ("completed", 40)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -128,6 +140,7 @@ def test_a_degraded_system_is_left_alone(clock: ManualClock) -> None:
         ({"steady_state": ["error_rat <= 1"]}, "unknown metric 'error_rat'; did you mean"),
         ({"steady_state": ["fine"]}, "give a function, or a condition"),
         ({"match": {"headers": {}}}, "match: unknown 'headers'; did you mean 'header'"),
+        ({"match": asyncio.sleep}, "give a plain function, which an async function is not"),
         ({"targets": "it"}, "unknown argument 'targets'; did you mean 'target'"),
     ],
 )

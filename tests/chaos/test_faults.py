@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 
 import httpx
 import pytest
 
-from resilience import ClockSkew, Error, Experiment, InjectedFaultError, Latency, Outage, System
-from resilience.chaos.presets import cascade, error_burst, latency_spike, slow_database
+from resilience import (
+    ClockSkew,
+    ConfigurationError,
+    Error,
+    Experiment,
+    InjectedFaultError,
+    Latency,
+    Outage,
+    System,
+)
+from resilience.chaos.presets import cascade, error_burst, latency_spike, outage, slow_database
 from resilience.core.categories import TRANSIENT
 
 
@@ -92,3 +102,6 @@ def test_presets_are_experiments() -> None:
     assert error_burst("prices").share == 0.5
     assert slow_database("orders", name="slow").name == "slow"
     assert cascade("a", "b", duration=20).target_name == "a → b"
+    assert outage(partial(int, "7")).name.startswith("outage of functools.partial(")
+    with pytest.raises(ConfigurationError, match="experiment target=None"):
+        latency_spike(None)

@@ -1,6 +1,8 @@
 """Rules: what they may say, and what follows from what is measured."""
 
+import asyncio
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ class Dial:
 
     def read(self) -> Any:
         """Return the number, or raise it if it is an exception."""
-        if isinstance(self.value, Exception):
+        if isinstance(self.value, BaseException):
             raise self.value
         return self.value
 
@@ -279,6 +281,21 @@ def test_a_metric_that_raises_makes_its_rules_inactive(
     assert system.degradation.level == "reduced"
 
 
+@pytest.mark.parametrize("raised", [SystemExit(1), asyncio.CancelledError()])
+def test_a_metric_that_would_end_its_thread_is_one_that_raises(
+    dial: Dial, system: System, raised: BaseException
+) -> None:
+    """Rules on others are followed."""
+    dial.follow()
+    system.degradation.metric("fine", lambda: 1.0)
+    dial.follow(metric="fine", value=0, level="reduced", for_=3)
+
+    assert dial.hold(raised, 4) == "reduced"
+
+    [failing, _] = system.degradation.rules
+    assert failing.error.startswith(type(raised).__name__)
+
+
 def test_a_level_of_an_inactive_rule_is_left_after_a_minute(dial: Dial, broken: Exception) -> None:
     """Nobody can tell whether it is still as bad; staying there for ever helps nobody."""
     dial.follow(for_=0, clear_for=5)
@@ -382,13 +399,18 @@ def test_metrics_that_cannot_be_are_refused(system: System) -> None:
     """No name, no function, a name with a part."""
     wrong: Any = system.degradation.metric
     for args, said in [
-        (("", len), "metric name=''"),
-        (("a:b", len), "give a name without ':'"),
+        (("", float), "metric name=''"),
+        (("a:b", float), "give a name without ':'"),
         (("queue", 5), "metric 'queue'=5: give a function"),
-        (("queue", len, 5), "of a part=5: give a function"),
+        (("queue", math.sqrt), "give a function that can be called with no argument"),
+        (("queue", asyncio.sleep), "give a plain function, which an async function is not"),
+        (("queue", float, 5), "of a part=5: give a function"),
+        (("queue", float, system.tick), "can be called with one argument"),
     ]:
         with pytest.raises(ConfigurationError, match=said):
             wrong(*args)
+    with pytest.raises(ConfigurationError, match="unknown metric 'queue'"):
+        system.degradation.rule(Rule("queue", ">", 1, "reduced"))
 
 
 def test_a_metric_may_be_measured_by_part(dial: Dial, system: System) -> None:

@@ -1,5 +1,6 @@
 """Settings of levels, features and rules: files, variables, several sources; all or nothing."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,7 @@ def test_features_may_be_listed(system: System) -> None:
         ([Feature("a"), {"name": "a"}], "feature 'a' is there twice"),
         ([3], "features: feature=3: give a table"),
         ([{"name": "a", "key": "user"}], "feature 'a': key='user': give a function"),
+        ([{"name": "a", "key": asyncio.sleep}], "which an async function is not"),
         ("a", "features='a': give a table"),
         (None, "features=None: give a table"),
     ],

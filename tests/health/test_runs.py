@@ -239,6 +239,33 @@ def test_a_timeout_of_the_check_itself_is_its_own(served: System) -> None:
     assert check_of(served, "it").output == "TimeoutError"
 
 
+async def lost() -> None:
+    """Wait for something that somebody else has cancelled."""
+    waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waited.cancel()
+    await waited
+
+
+def left() -> None:
+    """Do what scripts do."""
+    raise SystemExit("no such host")
+
+
+@pytest.mark.parametrize(
+    ("look", "said"), [(lost, "CancelledError"), (left, "SystemExit: no such host")]
+)
+def test_whatever_a_check_raises_is_a_failure(
+    served: System, look: Callable[[], object], said: str
+) -> None:
+    """Also what would end its thread or task, which is nobody else's business."""
+    served.health.check("lost", look, interval=0.1, timeout=0.1)
+
+    until(lambda: "lost" in served.health.report().components)
+    until(lambda: check_of(served, "lost").status == "fail")
+
+    assert check_of(served, "lost").output == said
+
+
 def test_stopping_ends_the_checks(served: System) -> None:
     """None begins any more; they go on when it starts again."""
     runs: list[int] = []
@@ -305,6 +332,23 @@ async def test_under_asgi_sync_checks_do_not_hold_up_the_loop() -> None:
 
     assert beats > 10
     assert worst < 5, "the loop stood still as long as the check did"
+
+
+@pytest.mark.anyio
+async def test_a_check_that_is_cancelled_from_outside_says_nothing() -> None:
+    """The loop ends; that is no failure of what was looked at."""
+    system, before = System(), asyncio.all_tasks()
+    system.health.check("it", partial(asyncio.sleep, 60), interval=100, timeout=90)
+    engine = await driven(system)
+    await until_async(lambda: asyncio.all_tasks() - before - {engine})
+    runs = asyncio.all_tasks() - before - {engine}
+
+    for run in runs:
+        run.cancel()
+    await asyncio.gather(*runs, return_exceptions=True)
+
+    assert system.health.history("it") == []
+    engine.cancel()
 
 
 @pytest.mark.anyio
