@@ -168,7 +168,7 @@ class Worker:
         stamp = f"t={self.clock.time() - self.clock.monotonic() + arrived:.6f}"
         passage = _Passage(self._site, {"x-request-start": stamp})
         try:
-            passage.admit(order if matters else page)
+            passage.admit(lambda: order if matters else page)
         except OverloadedError:
             self._end_in(TURNING_AWAY, passage, Served(arrived, 0.0, matters, True, False))
             return

@@ -45,13 +45,13 @@ class DjangoPassage(WsgiPassage):
         return meta
 
     @property
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         """The request's path below the project's root."""
         path: str = self.source.path_info
         return path
 
     @property
-    def method(self) -> str:  # type: ignore[override]
+    def method(self) -> str:
         """The request's method, in upper case."""
         return self.source.method or "GET"
 
@@ -91,30 +91,32 @@ class ResilienceMiddleware:
         """Serve a request."""
         if self._is_async:
             return self._serve_async(request)
-        answer, passage = self._begin(request)
-        if answer is None:
-            try:
+        passage = DjangoPassage(self._site, request)
+        try:
+            answer = self._before(request, passage)
+            if answer is None:
                 entry = present.set(passage)
                 passage.outer = entry.old_value
                 try:
                     answer = self._get_response(request)
                 finally:
                     present.reset(entry)
-            except BaseException:
-                passage.finish(None, failed=True)
-                raise
-        return _left(passage, answer)
+            return _left(passage, answer)
+        except BaseException:
+            passage.finish(None, failed=True)
+            raise
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
-        answer, passage = self._begin(request)
-        if answer is None:
-            try:
+        passage = DjangoPassage(self._site, request)
+        try:
+            answer = self._before(request, passage)
+            if answer is None:
                 with passage:
                     answer = await self._get_response(request)
-            except BaseException as error:
-                passage.finish(None, failed=not isinstance(error, CancelledError))
-                raise
-        return _left(passage, answer)
+            return _left(passage, answer)
+        except BaseException as error:
+            passage.finish(None, failed=not isinstance(error, CancelledError))
+            raise
 
     def process_exception(
         self, request: HttpRequest, exception: Exception
@@ -134,23 +136,18 @@ class ResilienceMiddleware:
         warn_of_bypassed(self._state.system, found)
         self._state.system.warn_of_unknown()
 
-    def _begin(self, request: HttpRequest) -> tuple[HttpResponseBase | None, Passage]:
-        """Return the request's passage, and the answer where its view need not be asked."""
+    def _before(self, request: HttpRequest, passage: Passage) -> HttpResponseBase | None:
+        """Return the answer where the view need not be asked; None: it is to be."""
         if not self._has_met:
             self._meet()
-        passage = DjangoPassage(self._site, request)
         answer = None
-        try:
-            if request.path_info in endpoints.PROBES:
-                answer = _probe(self._state, request)
-                if answer is not None:
-                    passage.leave_out()
-            elif not passage.at_ease:
-                answer = _refusal(passage, request)
-        except BaseException:  # such as URLs that cannot be read
-            passage.finish(None, failed=True)
-            raise
-        return answer, passage
+        if request.path_info in endpoints.PROBES:
+            answer = _probe(self._state, request)
+            if answer is not None:
+                passage.leave_out()
+        elif not passage.at_ease:
+            answer = _refusal(passage, request)
+        return answer
 
 
 def _state() -> State:
@@ -176,7 +173,7 @@ def _probe(state: State, request: HttpRequest) -> HttpResponse | None:
 def _refusal(passage: Passage, request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a request that is turned away; None: it is served."""
     try:
-        passage.admit(_view_of(request))
+        passage.admit(partial(_view_of, request))
     except OverloadedError as error:
         return _answered(request, error)
     return None

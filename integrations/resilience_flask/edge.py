@@ -72,15 +72,10 @@ class Edge:
 
     def _admitting(self, passage: Passage, environ: WSGIEnvironment) -> WSGIApplication:
         """Return what serves the request, or turns it away in the app's own way."""
-        if not passage.pressed():
-            return self._inner
         try:
-            passage.admit(self._view_of(environ))
+            passage.admit(partial(self._view_of, environ))
         except OverloadedError as error:
             return partial(_refuse, self._app, error)
-        except BaseException:  # a route that cannot be looked up
-            passage.finish(None, failed=True)
-            raise
         return self._inner
 
     def _view_of(self, environ: WSGIEnvironment) -> Any:

@@ -56,8 +56,6 @@ def template(scope: Scope) -> str:
 
     Below mounts it has their prefix; what a mounted app serves by itself counts as the mount's.
     """
-    if "route" in scope and "app_root_path" not in scope and "fastapi" not in scope:
-        return path_of(scope["route"])  # neither below a mount nor in an included router
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return ""

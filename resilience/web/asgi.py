@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from traceback import walk_tb
 from typing import Any
 
@@ -37,12 +38,12 @@ class AsgiPassage(Passage):
     source: Scope
 
     @property
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         """The request's path below the app's root."""
         return path_below_root(self.source)
 
     @property
-    def method(self) -> str:  # type: ignore[override]
+    def method(self) -> str:
         """The request's method, in upper case."""
         method: str = self.source["method"]
         return method
@@ -153,14 +154,10 @@ class Edge:
         await self.app(scope, receive, send)
 
     def _admitting(self, passage: Passage, scope: Scope) -> App:
-        if passage.pressed():
-            try:
-                passage.admit(self._view_of(scope))
-            except OverloadedError as error:
-                return self._refusing(scope, error)
-            except BaseException:  # a route that cannot be looked up
-                passage.finish(None, failed=True)
-                raise
+        try:
+            passage.admit(partial(self._view_of, scope))
+        except OverloadedError as error:
+            return self._refusing(scope, error)
         return self.app
 
 

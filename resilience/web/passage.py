@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context, Token, copy_context
 from math import inf
@@ -78,7 +78,7 @@ class Passage(Request):
 
         passage = AppsPassage(site, request)
         if not passage.at_ease:
-            passage.admit(view_of(request))
+            passage.admit(lambda: view_of(request))
         with passage:
             ...  # the app; again around each part of a body that is asked for later
         passage.finish(status, failed=False)
@@ -102,10 +102,6 @@ class Passage(Request):
             False.
     """
 
-    path = "/"
-    """The request's path below the app's root."""
-    method = "GET"
-    """The request's method, in upper case."""
     status: int | None = None
     _failed = False
     _seconds: float | None = None
@@ -130,6 +126,16 @@ class Passage(Request):
 
     # -- what an integration knows ------------------------------------------------------------
 
+    @property
+    def path(self) -> str:
+        """The request's path below the app's root."""
+        return "/"
+
+    @property
+    def method(self) -> str:
+        """The request's method, in upper case."""
+        return "GET"
+
     def read_headers(self) -> Mapping[str, str]:
         """Return those of the request's headers that are in `READ`; it may return others, too."""
         return self.all_headers
@@ -144,13 +150,10 @@ class Passage(Request):
     # -- around the app -----------------------------------------------------------------------
 
     def enter(self) -> Token[Request | None]:
-        """Go inside, for an integration that keeps what `leave` needs; `with` keeps it itself."""
+        """Go inside; `present.reset` of what it returns leads out again."""
         token = present.set(self)
         self.outer = token.old_value
         return token
-
-    leave = staticmethod(present.reset)
-    """Leave the context as `enter` found it, by what it returned."""
 
     def __enter__(self) -> Passage:
         self._entered = self.enter()
@@ -163,7 +166,7 @@ class Passage(Request):
         traceback: TracebackType | None,
     ) -> None:
         with suppress(ValueError):  # a dropped coroutine is closed in another context
-            self.leave(self._entered)
+            present.reset(self._entered)
         del self._entered  # it knows the context, which knows the passage
 
     def context(self) -> Context:
@@ -253,22 +256,27 @@ class Passage(Request):
             and site.system.active
         )
 
-    def admit(self, view: Any = None) -> None:
+    def admit(self, find_view: Callable[[], Any] = lambda: None) -> None:
         """Turn the request away if not all can be served; our own endpoints never are.
 
         Args:
-            view: what is to serve it, as it is registered; None: nothing.
+            find_view: returns what is to serve it, as it is registered; None: nothing. It is only
+                asked while requests are turned away.
 
         Raises:
             OverloadedError: it is not served.
         """
-        ours = self.site.web.endpoints and is_ours(self.path)
-        if self.pressed() and not ours:
-            error = refusal(self, view)
-            if error is not None:
-                self.leave_out()
-                self.site.traffic.refuse()
-                raise error
+        if not self.pressed() or (self.site.web.endpoints and is_ours(self.path)):
+            return
+        try:
+            error = refusal(self, find_view())
+        except BaseException:  # such as routes that cannot be read: it ends here
+            self.finish(None, failed=True)
+            raise
+        if error is not None:
+            self.leave_out()
+            self.site.traffic.refuse()
+            raise error
 
     def _ask(self) -> None:
         """Find out how long the request has waited, which is of interest now."""

@@ -25,13 +25,13 @@ class WsgiPassage(Passage):
         return environ
 
     @property
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         """The request's path below the app's root."""
         path: str = self.environ.get("PATH_INFO", "")
         return path
 
     @property
-    def method(self) -> str:  # type: ignore[override]
+    def method(self) -> str:
         """The request's method, in upper case."""
         method: str = self.environ["REQUEST_METHOD"]
         return method
