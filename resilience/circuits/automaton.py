@@ -23,7 +23,7 @@ from resilience.circuits.states import (
     Trial,
 )
 from resilience.core.runtime import Runtime
-from resilience.core.window import Counts, Tally
+from resilience.core.window import NOTHING, Counts, Tally
 from resilience.errors import ResilienceError
 
 State = Closed | Open | HalfOpen
@@ -64,7 +64,7 @@ class Automaton:
         self._forced: Forced | None = None
         self._news: News = ()
         self._generation = 0
-        self._spent = Counts(0, 0, 0)  # what earlier states counted
+        self._spent = NOTHING  # what earlier states counted
         self._state: State = Closed(settings, now)
         self._rejected = Tally()
         self._begin(now)
@@ -177,7 +177,7 @@ class Automaton:
         until, said = now + left, {"error": seen.error, "opened_at": seen.opened_at}
         self._become(
             Open(since=now, until=until), signals.circuit_opened, now,
-            reason="restored", **Counts(0, 0, 0)._asdict(), retry_after=left, **said,
+            reason="restored", **NOTHING._asdict(), retry_after=left, **said,
         )  # fmt: skip
 
     def _next_wait(self, now: float) -> float:
@@ -216,6 +216,8 @@ class Automaton:
     def _totals(self) -> Counts:
         """Return all calls that counted since the circuit was made."""
         here = self._state.totals()
+        if here == NOTHING:
+            return self._spent
         return Counts(*(spent + more for spent, more in zip(self._spent, here, strict=True)))
 
     def _publish(self, now: float) -> None:

@@ -363,7 +363,7 @@ class Circuit(Led):
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as `threading.Condition` asks
             # A generator or a task was collected amid a decision: it must neither wait for it,
             # nor find it half made.
-            self._late.append((permit, outcome, slow, now, error))
+            self._late += ((permit, outcome, slow, now, error),)
             return
         with self._lock:
             self._settle(permit, outcome, slow, now, error)
@@ -372,8 +372,10 @@ class Circuit(Led):
         self._tell(news)
 
     def _catch_up(self) -> None:
-        while self._late:
-            self._settle(*self._late.pop(0))
+        while self._late:  # amid settling them there may be more
+            late, self._late = self._late, ()
+            for each in late:
+                self._settle(*each)
 
     def _rejection(self, wait: float) -> CircuitOpenError:
         next(self._rejected.tick)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from resilience.circuits.automaton import News
 from resilience.circuits.states import Outcome
-from resilience.core.window import Counts
+from resilience.core.window import NOTHING, Counts
 from resilience.fleet.verdicts import CLOSED, FAILURE, NEUTRAL, RUNNING, SUCCESS, Report
 
 PATIENCE = 0.25  # seconds for which an opening is held back until the fleet has had its say
@@ -48,10 +48,8 @@ class Leash:
         self.wants = False  # a call came that found no place
         self.reset = False
         self.eager = True  # the next failure is worth an exchange
-        self.sent: tuple[Counts, int] = (
-            Counts(0, 0, 0),
-            0,
-        )  # totals, and refused calls, that the store knows
+        # Totals, and refused calls, that the store knows.
+        self.sent: tuple[Counts, int] = (NOTHING, 0)
         self.sending: tuple[Counts, int] = self.sent  # what it will know when the exchange succeeds
         self.held: News = ()  # an opening that the fleet may tell of instead
         self.held_until = 0.0

@@ -24,7 +24,7 @@ from resilience.circuits.states import (
     Trial,
 )
 from resilience.core.runtime import Runtime
-from resilience.core.window import Counts
+from resilience.core.window import NOTHING, Counts
 from resilience.errors import ResilienceError
 from resilience.fleet.verdicts import CLOSED, HALF_OPEN, OPEN, Report, Rules, Verdict
 
@@ -47,7 +47,7 @@ class Led(Automaton):
     def __init__(self, name: str, settings: CircuitSettings, runtime: Runtime, now: float) -> None:
         self.name = name
         self._lock = RLock()  # a finalizer or a signal's handler may come while it is held
-        self._late: list[Ended] = []  # calls that such a one ended meanwhile
+        self._late: tuple[Ended, ...] = ()  # calls that such a one ended meanwhile
         self._leash: Leash | None = None
         super().__init__(settings, runtime, now)
 
@@ -195,7 +195,7 @@ class Led(Automaton):
         demand = self._is_in_demand(leash)
         wants = demand and not leash.places and self._is_ripe(now)
         if leash.state != CLOSED:
-            new = Counts(0, 0, 0)
+            new = NOTHING
         leash.sending = counted if wants or leash.state == CLOSED else (totals, leash.sent[1])
         known = all_known and leash.epoch > 0
         if not (any(new) or wants or leash.trials or leash.reset or known):

@@ -14,11 +14,10 @@ from itertools import repeat
 from random import Random
 
 from resilience.circuits.settings import CircuitSettings
-from resilience.core.window import Counts, CountWindow, TimeWindow, Window
+from resilience.core.window import NOTHING, Counts, CountWindow, TimeWindow, Window
 
 Permit = Iterator[object]
 
-_NONE = Counts(0, 0, 0)
 
 FIRST_SHARE = 0.1  # of calls, admitted at the start of a ramp
 
@@ -111,11 +110,11 @@ class Open:
 
     since: float
     until: float
-    counts: Counts = _NONE
+    counts: Counts = NOTHING
 
     def totals(self) -> Counts:
         """Return none: no call passes."""
-        return _NONE
+        return NOTHING
 
     def seen(self, now: float) -> Counts:
         """Return what people are shown: what opened it."""

@@ -23,6 +23,9 @@ class Counts(NamedTuple):
     slow: int
 
 
+NOTHING = Counts(0, 0, 0)
+
+
 class Tally:
     """A counter that many threads advance without a lock.
 
