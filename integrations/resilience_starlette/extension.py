@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import BaseRoute
 
 from resilience import ConfigurationError, System
@@ -16,7 +17,7 @@ from resilience.web.asgi import App, Refusal
 from resilience.web.lifespan import lifespan
 from resilience.web.openapi import add_responses
 from resilience.web.views import warn_of_bypassed
-from resilience_starlette.handlers import register
+from resilience_starlette.handlers import marking, register
 from resilience_starlette.middleware import ResilienceMiddleware, edge_of
 from resilience_starlette.routing import path_of, serves, views
 from resilience_starlette.serving import is_ours, routes_of
@@ -115,7 +116,10 @@ def _around(app: Starlette, state: State, build: Callable[[], App]) -> App:
     # Around all other layers, for what is raised in them; inside the one that answers every error
     # with 500.
     app.user_middleware.insert(0, Middleware(edge_of, state=state))
-    return build()
+    made = build()
+    if isinstance(made, ServerErrorMiddleware):
+        made.handler = marking(made.handler or made.error_response)
+    return made
 
 
 def _place(routes: list[BaseRoute]) -> None:

@@ -6,15 +6,19 @@ to our answers what it does to all others.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from resilience import ResilienceError
-from resilience.web.asgi import App, Scope, header_of, raising, whole_path
+from resilience.core.kinds import Kind, kind_of
+from resilience.web.asgi import ADDED, App, Scope, header_of, raising, whole_path
 from resilience.web.problems import ANSWERED, answer_to
 
 
@@ -37,6 +41,25 @@ async def answer(connection: HTTPConnection, error: Any) -> Response:
     told = answer_to(error, accept, whole_path(connection.scope))
     headers = {**told.headers, "Content-Type": told.content_type}
     return Response(told.body, told.status, headers)
+
+
+def marking(handler: Callable[..., Any]) -> Callable[..., Awaitable[Response]]:
+    """Return what answers crashes as `handler` does, and says what was stood in for before.
+
+    Our layer is inside of what answers them: what it would have put into the answer it has left in
+    the scope.
+
+    Args:
+        handler: takes the request and the error, sync or async; the app's, or Starlette's own.
+    """
+    asked = handler if kind_of(handler) is Kind.ASYNC else partial(run_in_threadpool, handler)
+
+    async def handle(request: Request, error: Exception) -> Response:
+        response: Response = await asked(request, error)
+        response.raw_headers.extend(request.scope.get(ADDED, ()))
+        return response
+
+    return handle
 
 
 def refusing(scope: Scope, error: Exception) -> App:

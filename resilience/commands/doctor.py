@@ -15,9 +15,9 @@ from rich.text import Text
 from resilience.commands.loading import app_in
 from resilience.commands.running import COMMAND_LINE, app_at, asks_app, unwell
 from resilience.commands.showing import COLOURS, as_json, cell, printed
-from resilience.core.guard import bypassed, name_of
 from resilience.systems import System, system
 from resilience.web.checkup import HINT, checkup, plain
+from resilience.web.views import note_bypassed
 
 
 @click.command(
@@ -78,13 +78,6 @@ def _system_of(app: Any) -> System:
     state = state or getattr(getattr(app, "state", None), "resilience", None)
     found = getattr(state, "system", None)
     return found if isinstance(found, System) else system
-
-
-def note_bypassed(found: System, views: Iterable[tuple[str, Any]]) -> None:
-    """Remember the routes that are served without the guard their view was given."""
-    for path, view in views:
-        if bypassed(view):
-            found.bypassed[path] = name_of(view)
 
 
 def views_of(app: Any) -> Iterable[tuple[str, Any]]:

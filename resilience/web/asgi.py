@@ -20,6 +20,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+ADDED = "resilience.added"
+"""Where the scope of a request that crashed has the headers that its answer is to have besides."""
+
 _READ = {name.encode("latin-1"): name for name in READ}
 
 
@@ -138,6 +141,7 @@ class Edge:
         except BaseException as error:
             if not await _answered(error, passage, sending):
                 passage.finish(passage.status, _is_failure(error, passage.status, send))
+                scope[ADDED] = _marked(passage, {}).get("headers", ())
                 raise
         finally:
             if not ended:  # also where our own answer could not be sent

@@ -154,8 +154,8 @@ def test_the_instance_is_the_whole_path(shop: Shop) -> None:
     assert reply.json()["instance"] == "/shop/v1/pay/%C3%85sa%20b"
 
 
-def test_answers_to_rejections_are_marked_too(shop: Shop) -> None:
-    """What was stood in for before is named on a 503; a crash is Starlette's own to answer."""
+def test_answers_to_crashes_are_marked_too(shop: Shop) -> None:
+    """What was stood in for before the failure is named on a 500 and on a 503."""
 
     async def basket(request: Request) -> Response:
         shop.reviews()
@@ -170,8 +170,33 @@ def test_answers_to_rejections_are_marked_too(shop: Shop) -> None:
     crashed, rejected = ask("/basket"), ask("/basket?pay=1")
 
     assert (crashed.status, rejected.status) == (500, 503)
-    assert rejected.headers["x-degraded"] == "reviews=fallback"
-    assert "x-degraded" not in crashed.headers
+    assert crashed.headers["x-degraded"] == rejected.headers["x-degraded"] == "reviews=fallback"
+
+
+@pytest.mark.parametrize("handles", ["sync", "async"])
+def test_the_apps_own_answer_to_crashes_is_marked(shop: Shop, handles: str) -> None:
+    """By a function or a coroutine function; and a worker that leaves sends its client away."""
+
+    def sorry(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("sorry", 500)
+
+    async def sorry_async(request: Request, error: Exception) -> Response:
+        return sorry(request, error)
+
+    async def basket(request: Request) -> Response:
+        shop.reviews()
+        raise ZeroDivisionError
+
+    app = Starlette(routes=[Route("/basket", basket)])
+    app.add_exception_handler(Exception, sorry if handles == "sync" else sorry_async)
+    Resilience(app, system=shop.system)
+    shop.healthy, shop.system.leaving = False, True
+
+    reply = ask_of(app)("/basket")
+
+    assert (reply.status, reply.body) == (500, b"sorry")
+    assert reply.headers["x-degraded"] == "reviews=fallback"
+    assert reply.headers["connection"] == "close"
 
 
 # -- kinds of views -------------------------------------------------------------------------------
