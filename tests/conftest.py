@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 from resilience import Event, System
+from resilience.core.deadline import current
+from resilience.core.request import present
 from resilience.testing import ManualClock, record_events
 from tests.browser import browser, window  # noqa: F401 - as those below
 from tests.servers.fixtures import (  # noqa: F401 - pytest finds fixtures by their names here
@@ -25,6 +27,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # How long an example takes says more of what else the machine does than of what is tested.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """See that no request or deadline stays begun, in which whatever comes next would be."""
+    before = _begun()
+    yield
+    assert _begun() == before, "the test, or what it tests, leaves these begun"
+
+
+def _begun() -> list[object]:
+    flask = sys.modules.get("flask")
+    in_an_app = flask is not None and flask.has_app_context()
+    return [in_an_app, present.get(), current()]
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ class Edge:
         """Ask the app's `authorize` about a request that Flask has not dispatched."""
         if self._state.authorize is None:
             return None
-        with self._app.request_context(environ):
+        with _within(self._app, environ):
             # Where the host is not trusted, this must not tell more than Flask would.
             refused = isinstance(request.routing_exception, SecurityError)
             return None if refused else self._state.authorize(request)
@@ -114,9 +115,24 @@ def _refuse(
 
     The app's error handlers and `after_request` functions have their say.
     """
-    with app.request_context(environ):
+    context = app.request_context(environ)
+    try:
         try:
+            context.push()
             response = app.finalize_request(app.handle_user_exception(error))
         except Exception as failure:
             response = app.handle_exception(failure)
         return response(environ, start_response)
+    finally:
+        context.pop()
+
+
+@contextmanager
+def _within(app: Flask, environ: WSGIEnvironment) -> Iterator[None]:
+    """Be in a request's context; `with` would leave it behind when its session cannot be opened."""
+    context = app.request_context(environ)
+    try:
+        context.push()
+        yield
+    finally:
+        context.pop()

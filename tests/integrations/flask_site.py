@@ -4,9 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort
+from flask.sessions import SecureCookieSessionInterface
 
 from resilience_flask import Resilience
-from tests.integrations.contract import ROUTES, Ask, Reply, Shop, Site, Sites
+from tests.integrations.contract import ROUTES, SECRET, Ask, Reply, Shop, Site, Sites
+
+
+class LostSessions(SecureCookieSessionInterface):
+    """Sessions in a store that is down."""
+
+    def open_session(self, app: Flask, request: Any) -> None:
+        """Fail as a store does that cannot be reached."""
+        raise ConnectionError(SECRET)
 
 
 def authorize(asked: Any) -> str | None:

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from flask import Flask, jsonify
+from flask import Flask, has_app_context, jsonify
 from flask.views import MethodView
 
 from resilience import OverloadedError, critical, sheddable, signals
 from resilience_flask import Resilience
 from tests.integrations.contract import Ask, Shop
-from tests.integrations.flask_site import ask_of, shop_app
+from tests.integrations.flask_site import LostSessions, ask_of, shop_app
 
 
 def set_up(shop: Shop, **web: Any) -> tuple[Flask, Ask]:
@@ -54,6 +54,17 @@ def test_the_apps_own_answer_wins(shop: Shop) -> None:
     shop.system.degradation.recover()
     shop.system.traffic.under_way.update(range(1000))
     assert ask("/extras").status == 500
+
+
+def test_a_session_that_cannot_be_opened_is_the_apps_failure(shop: Shop) -> None:
+    """As it is in Flask for any request; the thread's next one begins afresh."""
+    app, ask = set_up(shop)
+    ended: list[str] = []
+    app.teardown_appcontext(lambda error: ended.append("app"))
+    app.session_interface = LostSessions()
+
+    assert ask("/extras").status == 500
+    assert (has_app_context(), ended) == (False, ["app"])
 
 
 def test_paths_in_the_settings_are_over_marks(shop: Shop) -> None:

@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, has_app_context, request
 
 from resilience_flask import PROBES, Resilience
-from tests.integrations.contract import BROWSER, ENDPOINTS, OPERATOR, PROBE_PATHS, SECRET, Shop
-from tests.integrations.flask_site import ask_of, authorize, shop_app
+from tests.integrations.contract import BROWSER, ENDPOINTS, OPERATOR, PROBE_PATHS, Shop
+from tests.integrations.flask_site import LostSessions, ask_of, authorize, shop_app
 
 
 def login_required() -> tuple[str, int]:
@@ -73,14 +72,6 @@ def test_an_authorize_that_fails_lets_nobody_in(
     assert "authorize failed" in caplog.text
 
 
-class LostSessions(SecureCookieSessionInterface):
-    """Sessions in a store that is down."""
-
-    def open_session(self, app: Flask, request: Any) -> None:
-        """Fail as a store does that cannot be reached."""
-        raise ConnectionError(SECRET)
-
-
 def test_a_session_store_that_fails_cannot_fail_a_probe(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,6 +82,7 @@ def test_a_session_store_that_fails_cannot_fail_a_probe(
 
     assert ask_of(app)("/health", headers=OPERATOR).json == {"status": "pass"}
     assert "authorize failed" in caplog.text
+    assert not has_app_context(), "the next request of this thread would be in this one's"
 
 
 @pytest.mark.parametrize("probe_first", [True, False])
