@@ -38,6 +38,7 @@ class WebSettings(Section):
 
     Args:
         endpoints: serve `/health`, `/health/live`, `/health/ready`, `/degradation`.
+        metrics: serve `/metrics`, too, as Prometheus reads it (extra `prometheus`), to everybody.
         probe_first: answer the `/health` endpoints before the app's own middleware, login checks
             and host checks see the request.
         degraded_header: name what was stood in for in the `X-Degraded` response header.
@@ -58,6 +59,7 @@ class WebSettings(Section):
     TITLE: ClassVar[str] = "web"
     CHECKS: ClassVar[Mapping[str, Check]] = {
         "endpoints": flag,
+        "metrics": flag,
         "probe_first": flag,
         "degraded_header": flag,
         "deadline": seconds,
@@ -73,6 +75,7 @@ class WebSettings(Section):
     }
 
     endpoints: bool = True
+    metrics: bool = False
     probe_first: bool = False
     degraded_header: bool = True
     deadline: float | None = None

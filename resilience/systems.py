@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from resilience.healing.actions import ActionOptions
     from resilience.healing.surroundings import Surroundings
     from resilience.limits.load import Load
+    from resilience.metrics import Metrics
     from resilience.settings import Settings, WebSettings
     from resilience.telemetry.traffic import Traffic
 
@@ -77,6 +78,13 @@ class System(Decorators):
         from resilience.telemetry.traffic import Traffic
 
         return Traffic(self.runtime.clock)
+
+    @part
+    def metrics(self) -> Metrics:
+        """All that it can tell in numbers; events are counted from the first use on."""
+        from resilience.metrics import Metrics
+
+        return Metrics(self, lambda: self.traffic if is_made(self, "traffic") else None)
 
     def dim(
         self,

@@ -20,6 +20,7 @@ from resilience import system as default_system
 from resilience.core.checks import mapping
 from resilience.core.kinds import Kind, kind_of
 from resilience.settings import WebSettings
+from resilience.web import metrics
 from resilience.web.actors import actor_of, checked
 from resilience_django.views import views_of
 
@@ -87,7 +88,9 @@ def _state_of(given: Mapping[str, Any]) -> State:
     is_open = "authorize" in given
     if is_open or apps.is_installed("django.contrib.admin"):
         system.recent  # noqa: B018 - from now on it is kept
-    return State(system, system.web_of(found), authorize, is_open)
+    web = system.web_of(found)
+    metrics.prepare(system, web)
+    return State(system, web, authorize, is_open)
 
 
 def _plain(authorize: Authorize) -> Authorize:

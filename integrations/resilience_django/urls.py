@@ -3,7 +3,7 @@
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, register_converter
 
 from resilience.web import endpoints
 from resilience.web.admin import api
@@ -46,6 +46,25 @@ def _operate(request: HttpRequest, rest: str | None = None) -> HttpResponse:
 # Other methods are refused by themselves; the dashboard looks where a request comes from.
 _serve.csrf_exempt = _operate.csrf_exempt = True  # type: ignore[attr-defined]
 
+
+class _Metrics:
+    """Their path, where the settings have it served; else the project may have one of its own."""
+
+    regex = endpoints.METRICS.removeprefix("/")
+
+    def to_python(self, value: str) -> str:
+        """Return the endpoint."""
+        if not current().web.metrics:
+            raise ValueError(value)
+        return endpoints.METRICS
+
+    def to_url(self, value: str) -> str:
+        """Return its path."""
+        return self.regex
+
+
+register_converter(_Metrics, "resilience_metrics")
+
 _HOME = api.HOME.removeprefix("/")
 
 urlpatterns = [
@@ -57,6 +76,7 @@ urlpatterns = [
         ("degradation", endpoints.DEGRADATION),
     )
 ] + [
+    path("<resilience_metrics:endpoint>", _serve),
     path(api.ROOT.removeprefix("/"), _operate),
     path(_HOME, _operate, {"rest": ""}, name="admin"),
     path(f"{_HOME}<path:rest>", _operate),

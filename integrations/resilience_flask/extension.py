@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Request, Response, current_app, request
 from resilience import ConfigurationError, Settings, System, UnknownSettingError
 from resilience import system as default_system
 from resilience.core.names import did_you_mean
-from resilience.web import endpoints
+from resilience.web import endpoints, metrics
 from resilience.web.actors import checked
 from resilience_flask import admin, commands, handlers
 from resilience_flask.edge import Edge
@@ -23,12 +23,6 @@ Authorize = Callable[[Request], Any]
 
 _PREFIX = "RESILIENCE_"
 _SECTIONS = [each.name for each in fields(Settings) if each.name != "origins"]
-_ENDPOINTS = {
-    "health": endpoints.HEALTH,
-    "live": endpoints.LIVE,
-    "ready": endpoints.READY,
-    "degradation": endpoints.DEGRADATION,
-}
 
 PROBES = frozenset({f"{NAME}.health", f"{NAME}.live", f"{NAME}.ready"})
 """The endpoint names of the health probes, for login checks to let them through."""
@@ -76,8 +70,9 @@ class Resilience:
         self._system.configure(settings, source=f"flask config of {app.name}")
         authorize = None if self._authorize is None else app.ensure_sync(self._authorize)
         state = State(self._system, self._system.web_of(settings), authorize)
+        metrics.prepare(state.system, state.web)
         if state.web.endpoints:
-            blueprint = _blueprint()
+            blueprint = _blueprint(state)
             if authorize is not None:
                 admin.add_to(blueprint)
                 self._system.recent  # noqa: B018 - from now on it is kept
@@ -123,10 +118,10 @@ def _settings(app: Flask) -> Settings:
         raise type(error)(f"app {app.name!r}: {error}") from None
 
 
-def _blueprint() -> Blueprint:
+def _blueprint(state: State) -> Blueprint:
     """Return the endpoints; made anew for each app, as a blueprint belongs to one set of apps."""
     blueprint = Blueprint(NAME, __name__)
-    for name, path in _ENDPOINTS.items():
+    for name, path in endpoints.named(state.web).items():
         # Flask answers other methods itself: 405 with `Allow: GET, HEAD`.
         blueprint.add_url_rule(path, name, _serve, provide_automatic_options=False)
     return blueprint

@@ -11,13 +11,6 @@ from resilience.web.asgi import Receive, Scope, Send, respond
 from resilience_starlette.admin import Admin, admin_routes
 from resilience_starlette.state import Authorize, Given, State, state_of
 
-_NAMES = {
-    "health": endpoints.HEALTH,
-    "live": endpoints.LIVE,
-    "ready": endpoints.READY,
-    "degradation": endpoints.DEGRADATION,
-}
-
 
 def routes(
     *,
@@ -46,7 +39,7 @@ def routes_of(state: State) -> list[BaseRoute]:
     return [
         *[
             Route(path, Endpoint(state, path), name=f"resilience:{name}", include_in_schema=False)
-            for name, path in _NAMES.items()
+            for name, path in endpoints.named(state.web).items()
         ],
         *admin_routes(state),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from resilience import ConfigurationError, Settings, System
 from resilience.core.kinds import Kind, kind_of
 from resilience.settings import WebSettings
-from resilience.web import endpoints
+from resilience.web import endpoints, metrics
 from resilience.web.actors import awaited_actor_of, checked
 from resilience.web.answers import Answer
 from resilience.web.asgi import Scope, header_of
@@ -44,9 +45,11 @@ class State:
         if endpoints.asks_who(scope["method"], path) and await _is_host_trusted(scope):
             actor = await awaited_actor_of(self.authorize, Request(scope))
         headers = {"accept": header_of(scope, b"accept")}
-        return endpoints.answer(
-            self.system, self.web, scope["method"], path, headers, lambda: actor
+        asked = partial(
+            endpoints.answer, self.system, self.web, scope["method"], path, headers, lambda: actor
         )
+        # Metrics of a thousand circuits take longer than the loop may be held up.
+        return await run_in_threadpool(asked) if path == endpoints.METRICS else asked()
 
 
 async def _is_host_trusted(scope: Scope) -> bool:
@@ -84,6 +87,7 @@ def state_of(system: System, authorize: Authorize | None, given: Given, name: st
     settings = _settings(given, name)
     system.configure(settings, source=f"settings of {name}")
     web = system.web_of(settings)
+    metrics.prepare(system, web)
     return State(system, web, None if authorize is None else _awaitable(authorize))
 
 

@@ -53,6 +53,17 @@ class Circuits(Homed):
             else:
                 yield entry
 
+    def by_name(self) -> Iterator[tuple[str, list[Circuit]]]:
+        """Yield each name with its circuits: one, or those made by key that there are now."""
+        for name, entry in list(self._entries.items()):
+            yield name, [*entry] if isinstance(entry, CircuitFamily) else [entry]
+
+    def name_of(self, circuit: str) -> str:
+        """Return the name that a circuit made by key belongs to; any other's own."""
+        name, bracket, _ = circuit.partition("[")
+        by_key = bracket and isinstance(self._entries.get(name), CircuitFamily)
+        return name if by_key else circuit
+
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
@@ -66,7 +77,7 @@ class Circuits(Homed):
         for circuit in self:
             if circuit.name == name:
                 return circuit
-        if isinstance(self._entries.get(str(name).partition("[")[0]), CircuitFamily):
+        if self.name_of(str(name)) != name:
             raise KeyError(f"no circuit {name!r}: it is made by key, by circuit_of(fn).of(key)")
         raise KeyError(f"no circuit {name!r}{did_you_mean(name, [each.name for each in self])}")
 

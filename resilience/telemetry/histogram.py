@@ -7,6 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import ceil
 
+from resilience.telemetry.metric import Distribution
+
 SLICES = 10
 STEPS_PER_DOUBLING = 8
 SHORTEST = 0.0001  # seconds; what is shorter counts as this long
@@ -71,6 +73,28 @@ class Durations:
             begin = end
 
 
+class Ever:
+    """Durations since the beginning.
+
+    Attributes:
+        bins: `{place: how many}` of the bins that are not empty.
+        failures: how many of them failed.
+        seconds: their sum.
+    """
+
+    __slots__ = ("bins", "failures", "seconds")
+
+    def __init__(self) -> None:
+        self.bins: dict[int, int] = {}
+        self.failures = 0
+        self.seconds = 0.0
+
+    def distribution(self) -> Distribution:
+        """Return them, each as long as the middle of its bin."""
+        bins = ((middle(place), count) for place, count in sorted(self.bins.items()))
+        return Distribution(tuple(bins), self.seconds)
+
+
 class Histogram:
     """A sliding window of durations: their number, sum, failures and quantiles.
 
@@ -87,14 +111,16 @@ class Histogram:
     Attributes:
         new: durations, in seconds, that came and are not counted yet; who has the histogram counts
             them, before the present slice ends.
+        ever: what was counted since it was made, however long ago: `Ever`.
 
     Source:
         Bins of a constant relative width: Masson, Rim, Lee, *DDSketch*, VLDB 2019.
     """
 
-    __slots__ = ("_before", "_past", "_present", "_width", "ends", "new")
+    __slots__ = ("_before", "_past", "_present", "_width", "ends", "ever", "new")
 
     def __init__(self, span: float) -> None:
+        self.ever = Ever()
         self._width = self.ends = span / SLICES
         self._present = _Slice(0)
         self._past: list[_Slice] = []
@@ -116,16 +142,19 @@ class Histogram:
 
     def add(self, durations: Durations) -> None:
         """Count durations in the present slice."""
-        present = self._present
+        present, ever = self._present, self.ever
         present.count += durations.count
         present.seconds += durations.seconds
-        bins = present.bins
+        ever.seconds += durations.seconds
+        bins, of_all = present.bins, ever.bins
         for place, count in durations.bins:
             bins[place] += count
+            of_all[place] = of_all.get(place, 0) + count
 
     def fail(self) -> None:
         """Count one of the durations as a failure, in the present slice."""
         self._present.failures += 1
+        self.ever.failures += 1
 
     def count(self, now: float) -> int:
         """Return how many durations are in the window."""
@@ -176,9 +205,14 @@ def _quantile(share: float, count: int, slices: Sequence[_Slice]) -> float | Non
     for place, counts in enumerate(zip(*(each.bins for each in slices), strict=True)):
         seen += sum(counts)
         if seen >= rank:
-            middle: float = SHORTEST * 2 ** (place / STEPS_PER_DOUBLING)
-            return middle
+            return middle(place)
     return None
+
+
+def middle(place: int) -> float:
+    """Return the seconds in the middle of a bin, 0 to 160, on a logarithmic scale."""
+    seconds: float = SHORTEST * 2 ** (place / STEPS_PER_DOUBLING)
+    return seconds
 
 
 def covered(now: float, since: float, span: float) -> float:

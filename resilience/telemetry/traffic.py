@@ -13,6 +13,7 @@ from resilience.clock import Clock
 from resilience.core.checks import seconds as checked_seconds
 from resilience.core.checks import whole
 from resilience.telemetry.histogram import SLICES, Durations, Histogram, covered
+from resilience.telemetry.metric import Distribution
 
 UNMATCHED = "(unmatched)"
 """The route of all requests that match none: made-up paths are one and not many."""
@@ -48,6 +49,20 @@ class Totals(NamedTuple):
     seconds: float = 0.0
     waited: float = 0.0
     timed: int = 0
+
+
+class RouteTotals(NamedTuple):
+    """A route since the system was made.
+
+    Args:
+        route: the template.
+        failures: how many of its requests ended in a server error.
+        durations: of all of them, what they had waited before included where it is known.
+    """
+
+    route: str
+    failures: int
+    durations: Distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +288,15 @@ class Traffic:
             whole_ = _shown("", self._whole, now, spanned)
             routes = [_shown(name, each, now, spanned) for name, each in self._routes.items()]
         return [whole_, *sorted(routes, key=lambda each: -each.requests)]
+
+    def ever(self) -> list[RouteTotals]:
+        """Return what was counted of each route since the beginning, in the order they came."""
+        with self._lock:
+            self._settle()
+            return [
+                RouteTotals(name, each.ever.failures, each.ever.distribution())
+                for name, each in self._routes.items()
+            ]
 
     def _found(self, route: str | None) -> Histogram | None:
         return self._whole if route is None else self._routes.get(route or UNMATCHED)

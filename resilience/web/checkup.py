@@ -21,6 +21,7 @@ from resilience.limits.deadlines import TimeoutLayer
 from resilience.strategies.fallbacks import FallbackLayer
 from resilience.strategies.retries import RetryLayer
 from resilience.systems import System
+from resilience.telemetry.prometheus import SHARED, is_shared
 from resilience.web.server_timeout import UNLIMITED, ServerTimeout
 from resilience.web.server_timeout import server_timeout as server_limit
 
@@ -66,6 +67,7 @@ class Facts:
         bypassed: routes that are served without the guard their view was given, and the views.
         chaos: its settings; None: nobody uses it.
         production: whether this is production.
+        metrics_alone: whether metrics are collected, and each worker tells its own.
     """
 
     guards: Sequence[Guard] = ()
@@ -78,6 +80,7 @@ class Facts:
     bypassed: Sequence[tuple[str, str]] = ()
     chaos: ChaosSettings | None = None
     production: bool = False
+    metrics_alone: bool = False
 
 
 def checkup(system: System, *, server_timeout: float | None = None) -> list[Finding]:
@@ -118,6 +121,7 @@ def facts_of(system: System, server_timeout: float | None = None) -> Facts:
         bypassed=list(system.bypassed.items()),
         chaos=chaos,
         production=chaos is not None and is_production(chaos),
+        metrics_alone=is_made(system, "metrics") and not is_shared(),
     )
 
 
@@ -234,6 +238,17 @@ def workers_on_their_own(facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def metrics_of_one_worker(facts: Facts) -> Iterator[Finding]:
+    """Find several workers each of which tells its own numbers, whichever is asked."""
+    if facts.workers > 1 and facts.metrics_alone:
+        yield Finding(
+            "metrics_of_one_worker", WARNING, "/metrics",
+            f"{facts.workers} workers serve, and each answer is of the one that was asked: sums "
+            "jump from one scrape to the next",
+            f"name an empty folder in the variable {SHARED} before the server starts",
+        )  # fmt: skip
+
+
 def circuits_that_may_wait(facts: Facts) -> Iterator[Finding]:
     """Find circuits around calls that nothing ends: what never returns never counts."""
     for guard in facts.guards:
@@ -268,6 +283,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     fallbacks_that_never_ran,
     thresholds_out_of_reach,
     workers_on_their_own,
+    metrics_of_one_worker,
     circuits_that_may_wait,
     chaos_unguarded,
 )

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from resilience.core.request import present
 from resilience.settings import WebSettings
 from resilience.systems import System
-from resilience.web import payloads, reports
+from resilience.web import metrics, payloads, reports
 from resilience.web.answers import Answer, json_answer
 from resilience.web.level import degradation
 from resilience.web.negotiate import prefers_html
@@ -16,8 +16,10 @@ from resilience.web.negotiate import prefers_html
 HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
 DEGRADATION = "/degradation"
 PROBES = (HEALTH, LIVE, READY)
+METRICS = "/metrics"
+"""Where the settings say so; else it is the app's own."""
 PATHS = (*PROBES, DEGRADATION)
-"""All paths of ours; requests for them are none of the app's users."""
+"""All other paths of ours; requests for ours are none of the app's users."""
 ADMIN = "/resilience/"
 """Below it are the dashboard and its API."""
 METHODS = ("GET", "HEAD")
@@ -44,11 +46,13 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
         actor: tells who asks and may see details, or None; only called where that matters, so
             that a probe never waits for a session or a user to be loaded.
     """
-    if not settings.endpoints or path not in PATHS:
+    if path.startswith(ADMIN) or not is_ours(path, settings):
         return None
     leave_out()
     if method not in METHODS:
         return _not_allowed()
+    if path == METRICS:
+        return metrics.answer(system, headers.get("accept", ""))
     if path == DEGRADATION:
         told = degradation(system, detailed=actor() is not None)
         return json_answer(200, "application/json", told)
@@ -59,9 +63,19 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
     return json_answer(status, f"application/{kind}", payload, {"Vary": "Accept"})
 
 
-def is_ours(path: str) -> bool:
-    """Tell whether a path below the app's root is one of ours, where it has our endpoints."""
-    return path in PATHS or path.startswith(ADMIN)
+def is_ours(path: str, settings: WebSettings) -> bool:
+    """Tell whether a path below the app's root is one of ours."""
+    return settings.endpoints and (
+        path in PATHS or path.startswith(ADMIN) or (settings.metrics and path == METRICS)
+    )
+
+
+def named(settings: WebSettings) -> dict[str, str]:
+    """Return the endpoints that an app serves, `{name: path}`."""
+    if not settings.endpoints:
+        return {}
+    found = {"health": HEALTH, "live": LIVE, "ready": READY, "degradation": DEGRADATION}
+    return {**found, "metrics": METRICS} if settings.metrics else found
 
 
 def leave_out() -> None:

@@ -266,7 +266,7 @@ class Passage(Request):
         Raises:
             OverloadedError: it is not served.
         """
-        if not self.pressed() or (self.site.web.endpoints and is_ours(self.path)):
+        if not self.pressed() or is_ours(self.path, self.site.web):
             return
         try:
             error = refusal(self, find_view())

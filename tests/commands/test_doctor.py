@@ -114,6 +114,14 @@ def test_workers_on_their_own_are_found(system: System) -> None:
     assert not list(checks.workers_on_their_own(Facts(circuits=circuits, workers=4, shared=True)))
 
 
+def test_metrics_of_each_worker_alone_are_found() -> None:
+    """One worker's sums are all there is to tell; those of one of several are not."""
+    (finding,) = checks.metrics_of_one_worker(Facts(workers=4, metrics_alone=True))
+    assert "PROMETHEUS_MULTIPROC_DIR" in finding.do
+    assert not list(checks.metrics_of_one_worker(Facts(workers=4)))
+    assert not list(checks.metrics_of_one_worker(Facts(workers=1, metrics_alone=True)))
+
+
 def test_chaos_that_one_alone_may_run_in_production_is_found() -> None:
     """Only there, and only where it is said so."""
     loose = ChaosSettings(enabled=True, require_approval=False)

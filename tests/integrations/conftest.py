@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 # Before the import, so that failures inside the shared contract show their values.
-for each in ("", "overload_", "health_", "dashboard_", "chaos_"):
+for each in ("", "overload_", "health_", "dashboard_", "chaos_", "metrics_"):
     pytest.register_assert_rewrite(f"tests.integrations.{each}contract")
 
 from tests.integrations.contract import Ask, Shop  # noqa: E402

@@ -68,7 +68,8 @@ class Shop:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.system = System(clock=self.clock, random=random.Random(7))
+        settings = {"web": {"metrics": True}}
+        self.system = System(settings, clock=self.clock, random=random.Random(7))
         self.healthy = True
         self.asked = 0  # how often what the shop calls was reached
         circuit, fallback = self.system.circuit, self.system.fallback

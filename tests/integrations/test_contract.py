@@ -9,6 +9,7 @@ from tests.integrations.chaos_contract import ChaosContract
 from tests.integrations.contract import Site, Sites, WebContract
 from tests.integrations.dashboard_contract import DashboardContract
 from tests.integrations.health_contract import HealthContract
+from tests.integrations.metrics_contract import MetricsContract
 from tests.integrations.overload_contract import OverloadContract
 
 FRAMEWORKS = sorted(each.stem for each in Path(__file__).parent.glob("*_site.py"))
@@ -29,8 +30,10 @@ def all_sites() -> Sites:
 SITES = all_sites()
 
 
-class TestContract(WebContract, OverloadContract, HealthContract, DashboardContract, ChaosContract):
-    """The contract: answers, overload, health, the dashboard, and experiments on routes."""
+class TestContract(
+    WebContract, OverloadContract, HealthContract, DashboardContract, ChaosContract, MetricsContract
+):
+    """The contract: answers, overload, health, dashboard, experiments on routes, metrics."""
 
     @pytest.fixture(params=list(SITES.values()), ids=list(SITES))
     def site(self, request: pytest.FixtureRequest) -> Site:

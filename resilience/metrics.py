@@ -1,0 +1,275 @@
+"""What a system can tell in numbers, for whoever collects them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from blinker import NamedSignal
+
+from resilience import signals
+from resilience.circuits.snapshot import Totals
+from resilience.core.demand import is_made
+from resilience.telemetry.metric import Kind, Metric, Sample, Together
+
+if TYPE_CHECKING:
+    from resilience.circuits.breaker import Circuit
+    from resilience.circuits.states import CircuitState
+    from resilience.events import Event
+    from resilience.parts import Parts
+    from resilience.telemetry.traffic import Traffic
+
+COUNTED = frozenset(
+    each.name for each in vars(signals).values() if isinstance(each, NamedSignal)
+).difference({"call_rejected"})
+"""Events that are counted; who rejects a call counts that itself, at less than an event costs."""
+
+MOST = 1000
+"""Components whose events of a type are told apart; those of further ones are `OTHERS`."""
+
+OTHERS = "(others)"
+
+_NOTHING = Totals(0, 0, 0, 0)
+
+CALLS = Metric(
+    "resilience_circuit_calls", Kind.COUNTER, "Calls that a circuit let through.",
+    ("circuit", "outcome"),
+)  # fmt: skip
+SLOW_CALLS = Metric(
+    "resilience_circuit_slow_calls", Kind.COUNTER, "Calls that took longer than the circuit's "
+    "slow_call_duration.", ("circuit",),
+)  # fmt: skip
+REJECTED = Metric(
+    "resilience_circuit_rejected_calls", Kind.COUNTER, "Calls that a circuit did not let through.",
+    ("circuit",),
+)  # fmt: skip
+STATE = Metric(
+    "resilience_circuit_state", Kind.GAUGE, "Circuits of this name that are in this state.",
+    ("circuit", "state"),
+)  # fmt: skip
+PLACES = Metric(
+    "resilience_bulkhead_places", Kind.GAUGE, "Calls that a bulkhead lets run at once.",
+    ("bulkhead",),
+)  # fmt: skip
+TAKEN = Metric(
+    "resilience_bulkhead_places_taken", Kind.GAUGE, "Calls that run within a bulkhead.",
+    ("bulkhead",),
+)  # fmt: skip
+WAITING = Metric(
+    "resilience_bulkhead_waiting_calls", Kind.GAUGE, "Calls that wait for a bulkhead's place.",
+    ("bulkhead",),
+)  # fmt: skip
+TURNED_AWAY = Metric(
+    "resilience_bulkhead_rejected_calls", Kind.COUNTER, "Calls that a bulkhead turned away.",
+    ("bulkhead",),
+)  # fmt: skip
+DURATION = Metric(
+    "resilience_request_duration_seconds", Kind.HISTOGRAM, "From a request's coming to the end of "
+    "its answer.", ("route",),
+)  # fmt: skip
+FAILURES = Metric(
+    "resilience_request_failures", Kind.COUNTER, "Requests that ended in a server error.",
+    ("route",),
+)  # fmt: skip
+SHED = Metric(
+    "resilience_shed_requests", Kind.COUNTER, "Requests turned away, as not all could be served.",
+)  # fmt: skip
+UNDER_WAY = Metric("resilience_requests_under_way", Kind.GAUGE, "Requests that are being served.")
+HEALTH = Metric(
+    "resilience_health_score", Kind.GAUGE, "How well everything is, 0 to 100.",
+    together=Together.LEAST,
+)  # fmt: skip
+COMPONENT = Metric(
+    "resilience_component_score", Kind.GAUGE, "How well a component is, percent of availability.",
+    ("component",), Together.LEAST,
+)  # fmt: skip
+STATUS = Metric(
+    "resilience_component_status", Kind.GAUGE, "1 for the status that a component has, else 0.",
+    ("component", "status"), Together.MOST,
+)  # fmt: skip
+LEVEL = Metric(
+    "resilience_degradation_level", Kind.GAUGE, "0 normal, 1 reduced, 2 minimal, 3 emergency.",
+    together=Together.MOST,
+)  # fmt: skip
+CAPABILITY = Metric(
+    "resilience_feature_capability_ratio", Kind.GAUGE, "How much of a feature is left, 0 to 1.",
+    ("feature",), Together.LEAST,
+)  # fmt: skip
+EXPERIMENTS = Metric("resilience_chaos_experiments", Kind.GAUGE, "Experiments that run now.")
+QUEUED = Metric("resilience_journal_queued_rows", Kind.GAUGE, "Rows that wait to be written.")
+WRITTEN = Metric("resilience_journal_written_rows", Kind.COUNTER, "Rows that were written.")
+DROPPED = Metric(
+    "resilience_journal_dropped_rows", Kind.COUNTER, "Rows dropped, as too many waited.",
+)  # fmt: skip
+WORKERS = Metric(
+    "resilience_fleet_workers", Kind.GAUGE, "Live workers of the fleet, as last known.",
+    together=Together.MOST,
+)  # fmt: skip
+ONLINE = Metric(
+    "resilience_fleet_online", Kind.GAUGE, "1 while the fleet's store answers, else 0.",
+    together=Together.LEAST,
+)  # fmt: skip
+EVENTS = Metric(
+    "resilience_events", Kind.COUNTER, "Events by their type, such as circuit_opened.",
+    ("type", "component"),
+)  # fmt: skip
+
+ALL = tuple(each for each in vars().values() if isinstance(each, Metric))
+"""Every metric there is."""
+
+
+class Metrics:
+    """The numbers of a system; who asks reads memory, and nothing waits.
+
+    Counters only grow while the process lives, whatever is reset or forgotten. Circuits made by key
+    are told together under their one name: keys are tenants or hosts, and there is no end of them.
+
+    Args:
+        parts: the system's parts.
+        traffic: gives the app's requests; None: there are none yet.
+    """
+
+    def __init__(self, parts: Parts, traffic: Callable[[], Traffic | None]) -> None:
+        self._parts = parts
+        self._traffic = traffic
+        self._calls = _Calls()
+        self._events: Counter[tuple[str, str]] = Counter()
+        self._by_type: Counter[str] = Counter()
+        self._lock = Lock()
+        parts.runtime.bus.subscribe(self._hear, COUNTED)
+
+    known = ALL
+
+    def collect(self) -> list[Sample]:
+        """Return every number now, those of one metric together."""
+        parts, samples = self._parts, list[Sample]()
+        for name, of in (
+            ("circuits", self._circuits), ("bulkheads", self._bulkheads), ("health", self._health),
+            ("degradation", self._degradation), ("chaos", self._chaos),
+            ("journal", self._journal), ("fleet", self._fleet),
+        ):  # fmt: skip
+            if is_made(parts, name):
+                samples += of()
+        samples += self._requests()
+        samples += self._counted()
+        samples.sort(key=_order)
+        return samples
+
+    def _hear(self, event: Event) -> None:
+        component = event.component
+        if is_made(self._parts, "circuits"):
+            component = self._parts.circuits.name_of(component)
+        with self._lock:
+            if (event.type, component) not in self._events:
+                self._by_type[event.type] += 1
+                if self._by_type[event.type] > MOST:
+                    component = OTHERS
+            self._events[event.type, component] += 1
+
+    def _counted(self) -> Iterator[Sample]:
+        with self._lock:
+            events = self._events.copy()
+        for labels, count in events.items():
+            yield Sample(EVENTS, labels, count)
+
+    def _circuits(self) -> Iterator[Sample]:
+        from resilience.circuits.states import CircuitState
+
+        entries = [*self._parts.circuits.by_name()]
+        for name, totals in self._calls.of(entries).items():
+            yield Sample(CALLS, (name, "success"), totals.calls - totals.failures)
+            yield Sample(CALLS, (name, "failure"), totals.failures)
+            yield Sample(SLOW_CALLS, (name,), totals.slow_calls)
+            yield Sample(REJECTED, (name,), totals.rejected)
+        for name, circuits in entries:
+            states: Counter[CircuitState] = Counter(each.state for each in circuits)
+            for state in CircuitState:
+                yield Sample(STATE, (name, state.value), states[state])
+
+    def _bulkheads(self) -> Iterator[Sample]:
+        for bulkhead in self._parts.bulkheads:
+            now = bulkhead.snapshot()
+            yield Sample(PLACES, (now.name,), now.limit)
+            yield Sample(TAKEN, (now.name,), now.in_use)
+            yield Sample(WAITING, (now.name,), now.waiting)
+            yield Sample(TURNED_AWAY, (now.name,), now.rejected)
+
+    def _requests(self) -> Iterator[Sample]:
+        traffic = self._traffic()
+        if traffic is None:
+            return
+        yield Sample(UNDER_WAY, (), traffic.concurrency())
+        yield Sample(SHED, (), traffic.totals().shed)
+        for route in traffic.ever():
+            yield Sample(DURATION, (route.route,), route.durations)
+            yield Sample(FAILURES, (route.route,), route.failures)
+
+    def _health(self) -> Iterator[Sample]:
+        from resilience.health.results import Status
+
+        report = self._parts.health.report()
+        yield Sample(HEALTH, (), report.score)
+        for name, component in report.components.items():
+            if component.score is not None:
+                yield Sample(COMPONENT, (name,), component.score)
+            for status in Status:
+                yield Sample(STATUS, (name, status.value), float(component.status is status))
+
+    def _degradation(self) -> Iterator[Sample]:
+        state = self._parts.degradation.state()
+        yield Sample(LEVEL, (), state.level.depth)
+        for feature in state.features:
+            yield Sample(CAPABILITY, (feature.name,), feature.capability / 100.0)
+
+    def _chaos(self) -> Iterator[Sample]:
+        chaos = self._parts.chaos
+        yield Sample(EXPERIMENTS, (), len(chaos.running()) + len(chaos.following()))
+
+    def _journal(self) -> Iterator[Sample]:
+        status = self._parts.journal.status()
+        if status.enabled:
+            yield Sample(QUEUED, (), status.queued)
+            yield Sample(WRITTEN, (), status.written)
+            yield Sample(DROPPED, (), status.dropped)
+
+    def _fleet(self) -> Iterator[Sample]:
+        fleet = self._parts.fleet.snapshot()
+        if fleet.address is not None:
+            yield Sample(WORKERS, (), fleet.workers)
+            yield Sample(ONLINE, (), float(fleet.online))
+
+
+class _Calls:
+    """The calls of each name's circuits, also of those that are forgotten."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Totals] = {}
+        self._sums: dict[str, Totals] = {}
+        self._lock = Lock()
+
+    def of(self, entries: Iterable[tuple[str, list[Circuit]]]) -> dict[str, Totals]:
+        """Return `{name: the sum of what all its circuits ever counted}`."""
+        with self._lock:
+            before, self._seen = self._seen, {}
+            for name, circuits in entries:
+                total = self._sums.get(name, _NOTHING)
+                for circuit in circuits:
+                    now = self._seen[circuit.name] = circuit.totals()
+                    total = _added(total, now, before.get(circuit.name, _NOTHING))
+                self._sums[name] = total
+            return dict(self._sums)
+
+
+def _added(total: Totals, now: Totals, before: Totals) -> Totals:
+    if now.calls < before.calls or now.rejected < before.rejected:
+        before = _NOTHING  # another circuit of that key: the one before was forgotten
+    return Totals(*(sum_ + new - old for sum_, new, old in zip(total, now, before, strict=True)))
+
+
+def _order(sample: Sample) -> int:
+    return _PLACES[sample.metric.name]
+
+
+_PLACES = {each.name: place for place, each in enumerate(ALL)}
