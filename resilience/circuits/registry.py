@@ -77,7 +77,7 @@ class Circuits(Homed):
         for circuit in self:
             if circuit.name == name:
                 return circuit
-        if self.name_of(str(name)) != name:
+        if isinstance(self._entries.get(str(name).partition("[")[0]), CircuitFamily):
             raise KeyError(f"no circuit {name!r}: it is made by key, by circuit_of(fn).of(key)")
         raise KeyError(f"no circuit {name!r}{did_you_mean(name, [each.name for each in self])}")
 
