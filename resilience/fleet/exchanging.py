@@ -271,6 +271,8 @@ class Exchanging:
 
     def _refuse(self, error: str) -> None:
         self._lose(error)
+        if self._replica.era:
+            return  # it has answered before: what was changed there may be put right again
         self._refused = True
         log.error("fleet: %s; it is not tried again", error)
 

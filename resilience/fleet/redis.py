@@ -14,7 +14,7 @@ from resilience.fleet.base import FOR_EVER, KEPT, SILENCE, Letter, Reply
 from resilience.fleet.clients import Address
 from resilience.fleet.listening import Listener
 from resilience.fleet.verdicts import GRANT
-from resilience.fleet.wire import read, written
+from resilience.fleet.wire import NONSENSE, read, written
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -65,14 +65,14 @@ class RedisBackend:
         from redis.exceptions import RedisClusterException, RedisError
 
         self._worker = letter.worker
-        arguments: list[str | int | float] = [
+        arguments: list[bytes | str | int | float] = [
             written(letter), os.urandom(6).hex(), SILENCE, KEPT, GRANT, self._channel, FOR_EVER,
         ]  # fmt: skip
         try:
-            return read(self._script()(keys=self._keys, args=arguments))
+            return read(self._script()(keys=self._keys, args=arguments), letter)
         except (RedisError, RedisClusterException, OSError) as error:
             raise self._explained(error) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except NONSENSE as error:
             raise StoreUnavailableError(f"{self.address} answers nonsense: {error!r}") from error
 
     def _explained(self, error: Exception) -> Exception:

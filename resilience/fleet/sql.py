@@ -20,6 +20,7 @@ from resilience.fleet.listening import Listener
 from resilience.fleet.postgresql import PostgreSQL
 from resilience.fleet.sqlite import SQLiteFile
 from resilience.fleet.verdicts import Record
+from resilience.fleet.wire import NONSENSE
 from resilience.storage import addresses
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ OLD = "SELECT name FROM resilience_fleet WHERE section = :records AND number <= 
 Sections = dict[str, dict[str, Any]]
 """`{section: {name: value}}`, as the ledger has them."""
 
+_META = ("era", "change", "token")
 _RECORD = tuple(each.name for each in fields(Record))
 
 
@@ -85,7 +87,7 @@ class SQLBackend:
                 reply = self._settled(session, letter)
         except self._database.errors as error:
             raise self._gone(error) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except NONSENSE as error:
             raise StoreUnavailableError(f"{self.address} holds nonsense: {error!r}") from error
         self.seen = reply.seen
         return reply
@@ -102,7 +104,7 @@ class SQLBackend:
         ledger = _begun(before, self._database.floor())
         before.update(self._read_about(session, letter, ledger))
         ledger.moved = dict(before[MOVED])
-        ledger.records = {name: Record(**value) for name, value in before[RECORDS].items()}
+        ledger.records = {name: _record(value) for name, value in before[RECORDS].items()}
         reply = ledger.exchange(letter, now)
         self._write(session, before, ledger, {each.name for each in letter.reports})
         self._sweep(session, now)
@@ -259,9 +261,14 @@ class _Listener(Listener):
 
 def _begun(found: Sections, floor: int) -> Ledger:
     """Return a ledger with all that stands for itself; it has new values put in, none changed."""
-    meta = {name: value for name, value in found[META].items() if name != "boot"}
+    meta = {name: found[META][name] for name in _META if name in found[META]}
     workers, crew, orders, leases = (dict(found[each]) for each in WHOLE)
     return Ledger(**meta, workers=workers, crew=crew, orders=orders, leases=leases, floor=floor)
+
+
+def _record(value: dict[str, Any]) -> Record:
+    """Return a circuit's record without what only a newer version of ours knows."""
+    return Record(**{name: value[name] for name in _RECORD if name in value})
 
 
 def _changed(

@@ -9,10 +9,16 @@ from typing import Any
 from resilience.fleet.base import Letter, Order, Peer, Reply
 from resilience.fleet.verdicts import Report, Verdict, told
 
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What may be raised where a store holds or answers something that is not ours."""
 
-def written(letter: Letter) -> str:
-    """Return a letter as JSON."""
-    return json.dumps(
+
+def written(letter: Letter) -> bytes:
+    """Return a letter as JSON; half a surrogate pair is written as it is, as Lua takes no escape.
+
+    An error that names a file whose name is not UTF-8 has one in its text.
+    """
+    text = json.dumps(
         {
             "worker": letter.worker,
             "era": letter.era,
@@ -23,21 +29,26 @@ def written(letter: Letter) -> str:
             "claims": [asdict(each) for each in letter.claims],
             "about": letter.about,
             "roll": letter.roll,
-        }
+        },
+        ensure_ascii=False,
     )
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _report(report: Report) -> dict[str, Any]:
     return {**asdict(report), "told": told(report.rules)}
 
 
-def read(text: str | bytes) -> Reply:
-    """Return the reply that JSON is.
+def read(text: str | bytes, letter: Letter) -> Reply:
+    """Return the reply to a letter that JSON is.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError:
+            it is none.
     """
     said = json.loads(text)
+    if len(said["leases"] or ()) != len(letter.claims):
+        raise ValueError(f"{len(letter.claims)} leases were claimed: {said['leases']!r}")
     # Lua has one kind of table: an empty list comes as {}.
     verdicts = tuple(_verdict(each) for each in said["verdicts"] or ())
     orders = tuple(

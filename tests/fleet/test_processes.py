@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from resilience import StoreUnavailableError, System
+from resilience.fleet.base import Claim, Letter
+from resilience.fleet.redis import RedisBackend
 from tests.fleet.members import Crew, Process, crew
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer, running_redis
@@ -216,6 +219,44 @@ def test_a_wrong_password_is_refused_by_name(who: str) -> None:
         assert f"redis://127.0.0.1:{server.port}/0 refuses user or password" in said
         assert "wrong" not in said
         assert refused(f"redis://:right@127.0.0.1:{server.port}/0") == ""
+
+
+def test_a_right_that_is_taken_away_and_given_back_is_an_outage() -> None:
+    """It was right once: what was changed in the server is put right there, without a restart."""
+    with running_redis() as server, System({"fleet": {"url": server.url}}) as system:
+        system.fleet.exchange()
+        assert system.fleet.snapshot().online
+
+        server.tell("ACL", "SETUSER", "default", "-evalsha", "-eval")
+        system.fleet.exchange()
+        assert not system.fleet.snapshot().online
+
+        server.tell("ACL", "SETUSER", "default", "+evalsha", "+eval")
+        system.fleet.exchange()
+        assert system.fleet.snapshot().online
+
+
+SAID = '{"era": "a", "seen": 1, "workers": 1, "behind": false, "orders": {}, "roll": {}, '
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[]",
+        "[" * 100_000,
+        SAID + '"leases": {}, "verdicts": {}}',
+        SAID + '"leases": [1], "verdicts": ["it"]}',
+        SAID + '"leases": [1e400], "verdicts": {}}',
+    ],
+    ids=["a list", "deep", "no answer to the claim", "no verdict", "infinite"],
+)
+def test_an_answer_that_is_not_ours_is_none(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is, the worker goes on alone, and a lease is not given."""
+    backend = RedisBackend("redis://127.0.0.1:1/0", "test", 0.25)
+    monkeypatch.setattr(backend, "_script", lambda: lambda keys, args: said)
+
+    with pytest.raises(StoreUnavailableError, match="answers nonsense"):
+        backend.exchange(Letter("a", claims=(Claim("import"),)))
 
 
 def test_a_redis_without_scripts_is_refused_by_name() -> None:

@@ -55,6 +55,24 @@ def many(count: int) -> tuple[Report, ...]:
     return tuple(Report(f"it[{n}]", RULES, calls=5, failures=5) for n in range(count))
 
 
+def test_what_only_a_newer_version_knows_is_passed_over(backend: SQLBackend) -> None:
+    """While an app is rolled out, workers of two versions share a file."""
+    backend.exchange(Letter("a", reports=many(1)))
+    with backend._database.alone() as session:
+        session.do(
+            "UPDATE resilience_fleet SET value = json_set(value, '$.newer', 1) "
+            "WHERE section = 'test:records'", [{}],
+        )  # fmt: skip
+        session.do(
+            "INSERT INTO resilience_fleet (section, name, number, value) "
+            "VALUES ('test:meta', 'newer', 0, '1')", [{}],
+        )  # fmt: skip
+
+    (verdict,) = backend.exchange(Letter("b")).verdicts
+
+    assert verdict.state == "open"
+
+
 def test_a_full_disk_is_no_store_and_keeps_what_it_had(backend: SQLBackend) -> None:
     """A letter that does not fit changes nothing; when there is room again, it does."""
     backend.exchange(Letter("a", reports=many(1)))

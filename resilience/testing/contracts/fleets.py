@@ -37,6 +37,14 @@ class FleetContract:
         assert (heard.name, heard.state, heard.epoch, heard.made) == ("it", "open", 1, False)
         assert fleet.send("c") == ()
 
+    def test_an_error_may_have_any_text(self, fleet: Workers) -> None:
+        """Such as the name of a file that is not UTF-8: half a surrogate pair in Python."""
+        text = "OSError: 'no\udcff\x00', \u65e5 \U0001f389 \"\\"
+
+        verdict = fleet.tell("a", calls=5, failures=5, error=text)
+
+        assert (verdict.state, verdict.error) == ("open", text)
+
     def test_one_ill_worker_opens_only_itself(self, fleet: Workers) -> None:
         """However much it fails: the others are well."""
         fleet.tell("b", calls=1)
