@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from blinker import NamedSignal
 
 from resilience import signals
-from resilience.circuits.snapshot import Totals
+from resilience.circuits.snapshot import NO_CALLS, Totals
 from resilience.core.demand import is_made
 from resilience.telemetry.metric import Kind, Metric, Sample, Together
 
 if TYPE_CHECKING:
-    from resilience.circuits.breaker import Circuit
     from resilience.circuits.states import CircuitState
     from resilience.events import Event
     from resilience.parts import Parts
@@ -30,8 +31,6 @@ MOST = 1000
 """Components whose events of a type are told apart; those of further ones are `OTHERS`."""
 
 OTHERS = "(others)"
-
-_NOTHING = Totals(0, 0, 0, 0)
 
 CALLS = Metric(
     "resilience_circuit_calls", Kind.COUNTER, "Calls that a circuit let through.",
@@ -139,6 +138,11 @@ class Metrics:
         self._by_type: Counter[str] = Counter()
         self._lock = Lock()
         parts.runtime.bus.subscribe(self._hear, COUNTED)
+        _all.add(self)
+
+    def after_fork(self) -> None:
+        """Replace the locks in a forked child; one held at the fork stays locked for ever."""
+        self._lock, self._calls.lock = Lock(), Lock()
 
     known = ALL
 
@@ -178,12 +182,13 @@ class Metrics:
         from resilience.circuits.states import CircuitState
 
         entries = [*self._parts.circuits.by_name()]
-        for name, totals in self._calls.of(entries).items():
+        calls = self._calls.of((name, totals) for name, _, totals in entries)
+        for name, totals in calls.items():
             yield Sample(CALLS, (name, "success"), totals.calls - totals.failures)
             yield Sample(CALLS, (name, "failure"), totals.failures)
             yield Sample(SLOW_CALLS, (name,), totals.slow_calls)
             yield Sample(REJECTED, (name,), totals.rejected)
-        for name, circuits in entries:
+        for name, circuits, _ in entries:
             states: Counter[CircuitState] = Counter(each.state for each in circuits)
             for state in CircuitState:
                 yield Sample(STATE, (name, state.value), states[state])
@@ -242,30 +247,36 @@ class Metrics:
 
 
 class _Calls:
-    """The calls of each name's circuits, also of those that are forgotten."""
+    """The calls of each name, also of what bore it before: a function may be decorated anew."""
 
     def __init__(self) -> None:
         self._seen: dict[str, Totals] = {}
-        self._sums: dict[str, Totals] = {}
-        self._lock = Lock()
+        self._earlier: dict[str, Totals] = {}  # of what bore the name before
+        self.lock = Lock()
 
-    def of(self, entries: Iterable[tuple[str, list[Circuit]]]) -> dict[str, Totals]:
-        """Return `{name: the sum of what all its circuits ever counted}`."""
-        with self._lock:
-            before, self._seen = self._seen, {}
-            for name, circuits in entries:
-                total = self._sums.get(name, _NOTHING)
-                for circuit in circuits:
-                    now = self._seen[circuit.name] = circuit.totals()
-                    total = _added(total, now, before.get(circuit.name, _NOTHING))
-                self._sums[name] = total
-            return dict(self._sums)
+    def of(self, entries: Iterable[tuple[str, Totals]]) -> dict[str, Totals]:
+        """Return `{name: all that was ever counted}`, given what each name counts now."""
+        with self.lock:
+            for name, now in entries:
+                before = self._seen.get(name, NO_CALLS)
+                if any(new < old for new, old in zip(now, before, strict=True)):
+                    self._earlier[name] = self._earlier.get(name, NO_CALLS).plus(before)
+                self._seen[name] = now
+            return {
+                name: self._earlier.get(name, NO_CALLS).plus(seen)
+                for name, seen in self._seen.items()
+            }
 
 
-def _added(total: Totals, now: Totals, before: Totals) -> Totals:
-    if now.calls < before.calls or now.rejected < before.rejected:
-        before = _NOTHING  # another circuit of that key: the one before was forgotten
-    return Totals(*(sum_ + new - old for sum_, new, old in zip(total, now, before, strict=True)))
+def _after_fork() -> None:
+    for metrics in list(_all):
+        metrics.after_fork()
+
+
+_all: WeakSet[Metrics] = WeakSet()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _order(sample: Sample) -> int:

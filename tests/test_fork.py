@@ -173,3 +173,18 @@ def test_a_level_goes_on_in_the_child_and_the_parents_stays() -> None:
 
     assert said == "reduced minimal False"
     assert (system.degradation.level, system.degradation.enabled("extras")) == ("reduced", True)
+
+
+def test_a_child_counts_events_though_one_was_being_counted_at_the_fork(system: System) -> None:
+    """Its first event is told within a guarded call, which would wait for ever."""
+
+    def act() -> str:
+        system.healer.failed("database", "it", OSError("no"), "low")
+        system.circuits.get("payments").call(int)
+        return str(
+            sum(each.metric.name == "resilience_events" for each in system.metrics.collect())
+        )
+
+    metrics = system.metrics
+    with held(metrics._lock, metrics._calls.lock):
+        assert int(in_child(act)) >= 1

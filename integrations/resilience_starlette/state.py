@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
+from anyio.to_thread import run_sync
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -49,7 +52,22 @@ class State:
             endpoints.answer, self.system, self.web, scope["method"], path, headers, lambda: actor
         )
         # Metrics of a thousand circuits take longer than the loop may be held up.
-        return await run_in_threadpool(asked) if path == endpoints.METRICS else asked()
+        if path == endpoints.METRICS:
+            return await run_sync(asked, limiter=_own_threads())
+        return asked()
+
+
+def _own_threads() -> CapacityLimiter:
+    """Return threads that no view can take: metrics are asked for when all of those are stuck."""
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(2)  # a scraper asks once at a time
+        _limiter.set(limiter)
+        return limiter
+
+
+_limiter = RunVar[CapacityLimiter]("resilience_metrics")  # each event loop has its own
 
 
 async def _is_host_trusted(scope: Scope) -> bool:

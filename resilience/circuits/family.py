@@ -9,6 +9,7 @@ from typing import Any
 
 from resilience.circuits.breaker import Circuit
 from resilience.circuits.settings import CircuitSettings
+from resilience.circuits.snapshot import NO_CALLS, Totals
 from resilience.core.runtime import Runtime
 
 OVERFLOW = "*"
@@ -30,8 +31,8 @@ class CircuitFamily:
     """
 
     __slots__ = (
-        "__weakref__", "_by_key", "_full_until", "_lock", "_overflow", "_recall", "_runtime",
-        "name", "settings",
+        "__weakref__", "_by_key", "_forgotten", "_full_until", "_lock", "_overflow", "_recall",
+        "_runtime", "name", "settings",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class CircuitFamily:
         self._runtime = runtime
         self._by_key: dict[Hashable, Circuit] = {}
         self._overflow: Circuit | None = None
+        self._forgotten = NO_CALLS
         self._full_until = -inf  # monotonic seconds before which searching for a place is vain
         self._lock = Lock()
 
@@ -74,6 +76,14 @@ class CircuitFamily:
         assert self.settings.key is not None
         return self.of(self.settings.key(*args, **kwargs))
 
+    def totals(self) -> Totals:
+        """Return the calls of all its circuits, also of those that it has forgotten."""
+        with self._lock:  # else one might be forgotten in between, and count twice or never
+            totals, circuits = self._forgotten, [*self]
+        for circuit in circuits:
+            totals = totals.plus(circuit.totals())
+        return totals
+
     def reconfigure(self, settings: CircuitSettings) -> None:
         """Put new settings in force in all its circuits."""
         with self._lock:  # else a circuit that is being made might miss them
@@ -88,6 +98,8 @@ class CircuitFamily:
     def clear(self) -> None:
         """Forget all keys."""
         with self._lock:
+            for circuit in self:
+                self._forgotten = self._forgotten.plus(circuit.totals())
             self._by_key, self._overflow, self._full_until = {}, None, -inf
 
     def _make(self, key: Hashable) -> Circuit:
@@ -122,4 +134,4 @@ class CircuitFamily:
         idle.sort(key=lambda pair: pair[0])
         beyond = len(self._by_key) - self.settings.max_keys  # after `max_keys` was lowered
         for _, key in idle[: beyond + max(1, self.settings.max_keys // 10)]:
-            del self._by_key[key]
+            self._forgotten = self._forgotten.plus(self._by_key.pop(key).totals())

@@ -13,6 +13,7 @@ from resilience.circuits.breaker import Circuit
 from resilience.circuits.family import CircuitFamily
 from resilience.circuits.remembered import Remembered
 from resilience.circuits.settings import CircuitSettings
+from resilience.circuits.snapshot import Totals
 from resilience.core.checks import text
 from resilience.core.names import did_you_mean
 from resilience.core.overrides import Given, Overrides
@@ -53,10 +54,11 @@ class Circuits(Homed):
             else:
                 yield entry
 
-    def by_name(self) -> Iterator[tuple[str, list[Circuit]]]:
-        """Yield each name with its circuits: one, or those made by key that there are now."""
+    def by_name(self) -> Iterator[tuple[str, list[Circuit], Totals]]:
+        """Yield each name with its circuits, one or those made by key, and all their calls ever."""
         for name, entry in list(self._entries.items()):
-            yield name, [*entry] if isinstance(entry, CircuitFamily) else [entry]
+            circuits = [*entry] if isinstance(entry, CircuitFamily) else [entry]
+            yield name, circuits, entry.totals()
 
     def name_of(self, circuit: str) -> str:
         """Return the name that a circuit made by key belongs to; any other's own."""

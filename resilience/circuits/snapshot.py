@@ -16,6 +16,13 @@ class Totals(NamedTuple):
     slow_calls: int
     rejected: int
 
+    def plus(self, other: Totals) -> Totals:
+        """Return both together."""
+        return Totals(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+NO_CALLS = Totals(0, 0, 0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class CircuitSnapshot:

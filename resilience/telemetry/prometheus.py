@@ -314,7 +314,8 @@ def _bury(shared: Path) -> None:
     if str(os.getpid()) in names and os.name == "posix":
         for name in names:
             if name.isdecimal() and not _runs(int(name)):
-                workers.mark_process_dead(int(name), str(shared))
+                with suppress(FileNotFoundError):  # another scrape was faster
+                    workers.mark_process_dead(int(name), str(shared))
 
 
 def _runs(pid: int) -> bool:

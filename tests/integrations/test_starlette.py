@@ -1,8 +1,11 @@
 """How a Starlette or FastAPI app is set up, and what is refused."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from flask import Flask
 from starlette.applications import Starlette
@@ -228,3 +231,22 @@ def test_routes_may_be_mounted(shop: Shop) -> None:
     assert ask("/ops/health/live").json == {"status": "pass"}
     assert "checks" in ask("/ops/health", headers=OPERATOR).json
     assert ask("/health").status == 404
+
+
+# -- metrics --------------------------------------------------------------------------------------
+
+
+def test_metrics_are_told_while_views_have_all_threads(shop: Shop) -> None:
+    """Views that wait for what is down are what a scraper is to find."""
+    app = shop_app(shop)
+    Resilience(app, system=shop.system, settings={"web": {"metrics": True}})
+
+    async def ask() -> int:
+        threads = current_default_thread_limiter()
+        threads.total_tokens = 1
+        transport = httpx.ASGITransport(app=app)
+        async with threads, httpx.AsyncClient(transport=transport, base_url="http://shop") as site:
+            asked = site.get("/metrics")
+            return (await asyncio.wait_for(asked, 20)).status_code
+
+    assert asyncio.run(ask()) == 200

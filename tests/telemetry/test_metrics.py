@@ -93,6 +93,31 @@ def test_counters_never_go_back(system: System, clock: ManualClock) -> None:
     assert "a" not in {label for key in told(system) for label in key}
 
 
+def test_calls_of_keys_that_were_forgotten_stay_counted(system: System, clock: ManualClock) -> None:
+    """Also of those that came and went between two scrapes, or came again without failures."""
+    answers = iter([OSError("no bank")] * 3)
+
+    @system.circuit("tenants", key=lambda tenant: tenant, max_keys=1, window=1.0)
+    def serve(tenant: str) -> None:
+        for error in answers:
+            raise error
+
+    def counts() -> list[object]:
+        now = told(system)
+        return [now["resilience_circuit_calls", "tenants", each] for each in ("success", "failure")]
+
+    for _ in range(3):
+        with pytest.raises(OSError, match="no bank"):
+            serve("a")
+    assert counts() == [0, 3]
+    clock.advance(600)
+    for tenant in "bcdaaaa":
+        serve(tenant)
+    assert counts() == [7, 3]
+    system.circuits.reset()
+    assert counts() == [7, 3]
+
+
 def test_events_of_circuits_made_by_key_are_told_under_their_one_name(system: System) -> None:
     """Tenants are many, and nobody's business."""
     system.metrics  # noqa: B018 - events are counted from here

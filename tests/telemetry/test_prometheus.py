@@ -200,6 +200,27 @@ def test_one_scrape_tells_of_all_workers(
     assert {each[done] for each in told} == {paid.total()}
 
 
+def test_two_scrapes_may_forget_the_same_worker(
+    system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who comes second finds its files gone, and tells of the others all the same."""
+    monkeypatch.setenv(prometheus.SHARED, str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid in (os.getpid(), ended.pid):
+        (tmp_path / f"counter_{pid}.db").write_bytes(bytes(8))  # a store of no values
+    (tmp_path / f"gauge_livesum_{ended.pid}.db").write_bytes(bytes(8))
+    remove = os.remove
+
+    def remove_twice(path: str) -> None:
+        remove(path)  # the other scrape's
+        remove(path)
+
+    monkeypatch.setattr(os, "remove", remove_twice)
+    assert prometheus.text(system, "")[0] == b""
+    assert not list(tmp_path.glob("gauge_*"))
+
+
 def test_a_worker_that_tells_of_itself_alone_says_so() -> None:
     """Numbers that jump from scrape to scrape are a riddle else."""
     with serving("gunicorn", APP, "--workers", "2") as server:
