@@ -9,8 +9,6 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from blinker import NamedSignal
-
 from resilience import signals
 from resilience.circuits.snapshot import NO_CALLS, Totals
 from resilience.core.demand import is_made
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
     from resilience.parts import Parts
     from resilience.telemetry.traffic import Traffic
 
-COUNTED = frozenset(
-    each.name for each in vars(signals).values() if isinstance(each, NamedSignal)
-).difference({"call_rejected"})
+COUNTED = signals.NAMES - {"call_rejected"}
 """Events that are counted; who rejects a call counts that itself, at less than an event costs."""
 
 MOST = 1000
@@ -32,91 +28,73 @@ MOST = 1000
 
 OTHERS = "(others)"
 
-CALLS = Metric(
-    "resilience_circuit_calls", Kind.COUNTER, "Calls that a circuit let through.",
-    ("circuit", "outcome"),
-)  # fmt: skip
-SLOW_CALLS = Metric(
-    "resilience_circuit_slow_calls", Kind.COUNTER, "Calls that took longer than the circuit's "
-    "slow_call_duration.", ("circuit",),
-)  # fmt: skip
-REJECTED = Metric(
-    "resilience_circuit_rejected_calls", Kind.COUNTER, "Calls that a circuit did not let through.",
-    ("circuit",),
-)  # fmt: skip
-STATE = Metric(
-    "resilience_circuit_state", Kind.GAUGE, "Circuits of this name that are in this state.",
-    ("circuit", "state"),
-)  # fmt: skip
-PLACES = Metric(
-    "resilience_bulkhead_places", Kind.GAUGE, "Calls that a bulkhead lets run at once.",
-    ("bulkhead",),
-)  # fmt: skip
-TAKEN = Metric(
-    "resilience_bulkhead_places_taken", Kind.GAUGE, "Calls that run within a bulkhead.",
-    ("bulkhead",),
-)  # fmt: skip
-WAITING = Metric(
-    "resilience_bulkhead_waiting_calls", Kind.GAUGE, "Calls that wait for a bulkhead's place.",
-    ("bulkhead",),
-)  # fmt: skip
-TURNED_AWAY = Metric(
-    "resilience_bulkhead_rejected_calls", Kind.COUNTER, "Calls that a bulkhead turned away.",
-    ("bulkhead",),
-)  # fmt: skip
+
+def _counter(name: str, text: str, *labels: str) -> Metric:
+    return Metric(f"resilience_{name}", Kind.COUNTER, text, labels)
+
+
+def _gauge(name: str, text: str, *labels: str, together: Together = Together.SUM) -> Metric:
+    return Metric(f"resilience_{name}", Kind.GAUGE, text, labels, together)
+
+
+LEAST, GREATEST = Together.LEAST, Together.MOST
+
+CALLS = _counter("circuit_calls", "Calls that a circuit let through.", "circuit", "outcome")
+SLOW_CALLS = _counter(
+    "circuit_slow_calls", "Calls that took longer than the circuit's slow_call_duration.", "circuit"
+)
+REJECTED = _counter(
+    "circuit_rejected_calls", "Calls that a circuit did not let through.", "circuit"
+)
+STATE = _gauge("circuit_state", "Circuits of this name that are in this state.", "circuit", "state")
+PLACES = _gauge("bulkhead_places", "Calls that a bulkhead lets run at once.", "bulkhead")
+TAKEN = _gauge("bulkhead_places_taken", "Calls that run within a bulkhead.", "bulkhead")
+WAITING = _gauge("bulkhead_waiting_calls", "Calls that wait for a bulkhead's place.", "bulkhead")
+TURNED_AWAY = _counter("bulkhead_rejected_calls", "Calls that a bulkhead turned away.", "bulkhead")
 DURATION = Metric(
-    "resilience_request_duration_seconds", Kind.HISTOGRAM, "From a request's coming to the end of "
-    "its answer.", ("route",),
-)  # fmt: skip
-FAILURES = Metric(
-    "resilience_request_failures", Kind.COUNTER, "Requests that ended in a server error.",
+    "resilience_request_duration_seconds",
+    Kind.HISTOGRAM,
+    "From a request's coming to the end of its answer.",
     ("route",),
-)  # fmt: skip
-SHED = Metric(
-    "resilience_shed_requests", Kind.COUNTER, "Requests turned away, as not all could be served.",
-)  # fmt: skip
-UNDER_WAY = Metric("resilience_requests_under_way", Kind.GAUGE, "Requests that are being served.")
-HEALTH = Metric(
-    "resilience_health_score", Kind.GAUGE, "How well everything is, 0 to 100.",
-    together=Together.LEAST,
-)  # fmt: skip
-COMPONENT = Metric(
-    "resilience_component_score", Kind.GAUGE, "How well a component is, percent of availability.",
-    ("component",), Together.LEAST,
-)  # fmt: skip
-STATUS = Metric(
-    "resilience_component_status", Kind.GAUGE, "1 for the status that a component has, else 0.",
-    ("component", "status"), Together.MOST,
-)  # fmt: skip
-LEVEL = Metric(
-    "resilience_degradation_level", Kind.GAUGE, "0 normal, 1 reduced, 2 minimal, 3 emergency.",
-    together=Together.MOST,
-)  # fmt: skip
-CAPABILITY = Metric(
-    "resilience_feature_capability_ratio", Kind.GAUGE, "How much of a feature is left, 0 to 1.",
-    ("feature",), Together.LEAST,
-)  # fmt: skip
-EXPERIMENTS = Metric("resilience_chaos_experiments", Kind.GAUGE, "Experiments that run now.")
-QUEUED = Metric("resilience_journal_queued_rows", Kind.GAUGE, "Rows that wait to be written.")
-WRITTEN = Metric("resilience_journal_written_rows", Kind.COUNTER, "Rows that were written.")
-DROPPED = Metric(
-    "resilience_journal_dropped_rows", Kind.COUNTER, "Rows dropped, as too many waited.",
-)  # fmt: skip
-WORKERS = Metric(
-    "resilience_fleet_workers", Kind.GAUGE, "Live workers of the fleet, as last known.",
-    together=Together.MOST,
-)  # fmt: skip
-ONLINE = Metric(
-    "resilience_fleet_online", Kind.GAUGE, "1 while the fleet's store answers, else 0.",
-    together=Together.LEAST,
-)  # fmt: skip
-EVENTS = Metric(
-    "resilience_events", Kind.COUNTER, "Events by their type, such as circuit_opened.",
-    ("type", "component"),
-)  # fmt: skip
+)
+FAILURES = _counter("request_failures", "Requests that ended in a server error.", "route")
+SHED = _counter("shed_requests", "Requests turned away, as not all could be served.")
+UNDER_WAY = _gauge("requests_under_way", "Requests that are being served.")
+HEALTH = _gauge("health_score", "How well everything is, 0 to 100.", together=LEAST)
+COMPONENT = _gauge(
+    "component_score",
+    "How well a component is, percent of availability.",
+    "component",
+    together=LEAST,
+)
+STATUS = _gauge(
+    "component_status",
+    "1 for the status that a component has, else 0.",
+    "component",
+    "status",
+    together=GREATEST,
+)
+LEVEL = _gauge(
+    "degradation_level", "0 normal, 1 reduced, 2 minimal, 3 emergency.", together=GREATEST
+)
+CAPABILITY = _gauge(
+    "feature_capability_ratio",
+    "How much of a feature is left, 0 to 1.",
+    "feature",
+    together=LEAST,
+)
+EXPERIMENTS = _gauge("chaos_experiments", "Experiments that run now.")
+QUEUED = _gauge("journal_queued_rows", "Rows that wait to be written.")
+WRITTEN = _counter("journal_written_rows", "Rows that were written.")
+DROPPED = _counter("journal_dropped_rows", "Rows dropped, as too many waited.")
+WORKERS = _gauge("fleet_workers", "Live workers of the fleet, as last known.", together=GREATEST)
+ONLINE = _gauge("fleet_online", "1 while the fleet's store answers, else 0.", together=LEAST)
+EVENTS = _counter("events", "Events by their type, such as circuit_opened.", "type", "component")
 
 ALL = tuple(each for each in vars().values() if isinstance(each, Metric))
 """Every metric there is."""
+
+_RANKS = {metric: rank for rank, metric in enumerate(ALL)}
 
 
 class Metrics:
@@ -129,6 +107,8 @@ class Metrics:
         parts: the system's parts.
         traffic: gives the app's requests; None: there are none yet.
     """
+
+    known = ALL
 
     def __init__(self, parts: Parts, traffic: Callable[[], Traffic | None]) -> None:
         self._parts = parts
@@ -144,8 +124,6 @@ class Metrics:
         """Replace the locks in a forked child; one held at the fork stays locked for ever."""
         self._lock, self._calls.lock = Lock(), Lock()
 
-    known = ALL
-
     def collect(self) -> list[Sample]:
         """Return every number now, those of one metric together."""
         parts, samples = self._parts, list[Sample]()
@@ -158,7 +136,7 @@ class Metrics:
                 samples += of()
         samples += self._requests()
         samples += self._counted()
-        samples.sort(key=_order)
+        samples.sort(key=lambda each: _RANKS[each.metric])
         return samples
 
     def _hear(self, event: Event) -> None:
@@ -277,10 +255,3 @@ _all: WeakSet[Metrics] = WeakSet()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _order(sample: Sample) -> int:
-    return _PLACES[sample.metric.name]
-
-
-_PLACES = {each.name: place for place, each in enumerate(ALL)}

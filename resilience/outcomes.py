@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from resilience.circuits.breaker import Circuit
-from resilience.circuits.snapshot import Totals
+from resilience.circuits.snapshot import NO_CALLS, Totals
 from resilience.core.runtime import Runtime
 from resilience.events import Worker
 from resilience.storage.tables import Row
 
-NOTHING = Totals(0, 0, 0, 0)
 CALLS = "calls"
 """The `kind` of these rows in `component_health_summary`."""
 
@@ -37,7 +36,7 @@ class Outcomes:
         span, self._asked_at = now - self._asked_at, now
         told, self._told = self._told, {}
         for circuit in self._circuits():
-            before = told.get(circuit.name, NOTHING)
+            before = told.get(circuit.name, NO_CALLS)
             totals = self._told[circuit.name] = circuit.totals()
             if totals != before:
                 yield self._row(circuit.name, span, before, totals)

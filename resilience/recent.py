@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count, islice
 
-from blinker import NamedSignal
-
 from resilience import signals
 from resilience.circuits.breaker import Circuit
 from resilience.circuits.snapshot import Totals
@@ -22,9 +20,7 @@ MOST_CIRCUITS = 1000
 NOISY = frozenset({"call_rejected", "retry_scheduled", "fallback_used"})
 """Events of single calls: there may be thousands a second, so they are counted, not listed."""
 
-LISTED = frozenset(
-    each.name for each in vars(signals).values() if isinstance(each, NamedSignal)
-).difference(NOISY)
+LISTED = signals.NAMES - NOISY
 
 Second = tuple[int, int, int]
 """Calls, failures and rejected calls of one second."""

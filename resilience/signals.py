@@ -36,3 +36,6 @@ chaos_started = _namespace.signal("chaos_started")
 chaos_finished = _namespace.signal("chaos_finished")
 operator_acted = _namespace.signal("operator_acted")
 fleet_changed = _namespace.signal("fleet_changed")
+
+NAMES = frozenset(_namespace)
+"""The names of all of them, which are the types of events."""

@@ -69,12 +69,7 @@ _HOME = api.HOME.removeprefix("/")
 
 urlpatterns = [
     path(endpoint.removeprefix("/"), _serve, {"endpoint": endpoint}, name=name)
-    for name, endpoint in (
-        ("health", endpoints.HEALTH),
-        ("live", endpoints.LIVE),
-        ("ready", endpoints.READY),
-        ("degradation", endpoints.DEGRADATION),
-    )
+    for name, endpoint in endpoints.NAMES.items()
 ] + [
     path("<resilience_metrics:endpoint>", _serve),
     path(api.ROOT.removeprefix("/"), _operate),

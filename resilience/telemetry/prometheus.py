@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import partial
 from itertools import groupby
+from math import inf
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from resilience.core.runtime import Runtime
 from resilience.errors import ConfigurationError
-from resilience.telemetry.metric import Distribution, Kind, Metric, Sample
+from resilience.telemetry.metric import Distribution, Kind, Metric, Sample, Together
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
@@ -60,7 +59,7 @@ def register(system: Measured, registry: CollectorRegistry | None = None) -> Cal
     """Have a registry tell a system's metrics whenever it is asked; returns what ends that.
 
     Where the workers of a host share a folder (`PROMETHEUS_MULTIPROC_DIR`), the metrics go there
-    instead, every two seconds while the system's engine runs: registries know one process only.
+    instead, for as long as the system's engine runs: registries know one process only.
 
     Args:
         system: whose metrics.
@@ -68,35 +67,33 @@ def register(system: Measured, registry: CollectorRegistry | None = None) -> Cal
 
     Raises:
         ConfigurationError: the client is not installed, its folder is not there, or the registry
-            has a system's metrics already.
+            has metrics of these names already.
     """
     client = needed()
     if is_shared():
-        return publish(system)
+        publish(system)
+        return lambda: None  # what was counted there stays
     into = client.REGISTRY if registry is None else registry
     collector = _Told(system.metrics)
     try:
         into.register(collector)
-    except ValueError:
+    except ValueError as error:
         raise ConfigurationError(
-            "this registry tells a system's metrics already: give each system one of its own, "
-            "registry=CollectorRegistry()"
+            "this registry tells of these names already, as it does once it has a system's: give "
+            f"each system one of its own, registry=CollectorRegistry(): {error}"
         ) from None
-    _registered[into] = collector
 
     def unregister() -> None:
         with suppress(KeyError):  # it was ended before
             into.unregister(collector)
-            del _registered[into]
 
     return unregister
 
 
-def publish(system: Measured) -> Callable[[], None]:
-    """Write a system's metrics into the folder that workers share; twice is as good as once.
+def publish(system: Measured) -> None:
+    """Write a system's metrics every two seconds into the folder that workers share.
 
-    Returns:
-        What ends it.
+    Asking for it twice is as good as once.
 
     Raises:
         ConfigurationError: the client is not installed, or there is no such folder.
@@ -104,18 +101,11 @@ def publish(system: Measured) -> Callable[[], None]:
     needed()
     folder()
     if system not in _published:
+        _published.add(system)
         writer = _Writer(system.metrics)
         engine = system.runtime.engine
-        duty = engine.every(WRITTEN_EVERY, writer.write, name="metrics", blocking=True)
+        engine.every(WRITTEN_EVERY, writer.write, name="metrics", blocking=True)
         engine.at_stop(writer.write)
-        _published[system] = duty.cancel
-    return partial(_unpublish, system)
-
-
-def _unpublish(system: Measured) -> None:
-    end = _published.pop(system, None)
-    if end is not None:
-        end()
 
 
 def text(system: Measured, accept: str) -> tuple[bytes, str]:
@@ -165,8 +155,7 @@ def needed() -> Any:
     return prometheus_client
 
 
-_registered: WeakKeyDictionary[CollectorRegistry, _Told] = WeakKeyDictionary()
-_published: WeakKeyDictionary[Measured, Callable[[], None]] = WeakKeyDictionary()
+_published: WeakSet[Measured] = WeakSet()
 
 
 class _All:
@@ -176,7 +165,7 @@ class _All:
         self._system = system
 
     def collect(self) -> Iterator[Family]:
-        """Yield each metric."""
+        """Yield each metric; of ours the system's own, whichever else the registry has."""
         from prometheus_client import REGISTRY, multiprocess
 
         if is_shared():
@@ -184,9 +173,9 @@ class _All:
             workers: Any = multiprocess
             yield from workers.MultiProcessCollector(None).collect()
             return
-        yield from REGISTRY.collect()
-        if REGISTRY not in _registered:
-            yield from _Told(self._system.metrics).collect()
+        ours = {metric.name for metric in self._system.metrics.known}
+        yield from (each for each in REGISTRY.collect() if each.name not in ours)
+        yield from _Told(self._system.metrics).collect()
 
 
 class _Told:
@@ -233,33 +222,32 @@ def _buckets(durations: Distribution) -> list[tuple[str, float]]:
 
 
 class _Writer:
-    """Writes a system's metrics where the other workers' are.
+    """Writes a system's metrics where the other workers' are; the engine never has it do so twice.
 
     A registry's collectors are not asked for that: only the client's own instruments are.
     """
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
-        self._told: dict[tuple[str, tuple[str, ...]], float | Distribution] = {}
-        self._lock = Lock()
+        self._told: dict[_Key, float | Distribution] = {}
 
     def write(self) -> None:
         """Write what has changed."""
-        with self._lock:
-            before, self._told = self._told, {}
-            for sample in self._numbers.collect():
-                key = (sample.metric.name, sample.labels)
-                self._told[key] = sample.value
-                if sample.value != before.get(key):
-                    _write(sample, before.get(key))
-            self._leave(before)
+        before, self._told = self._told, {}
+        for sample in self._numbers.collect():
+            key = (sample.metric, sample.labels)
+            self._told[key] = sample.value
+            if sample.value != before.get(key):
+                _write(sample, before.get(key))
+        for metric, labels in before.keys() - self._told.keys():
+            if metric.kind is Kind.GAUGE:  # what it was of is no more
+                _child(_instrument(metric), labels).set(_NEUTRAL[metric.together])
 
-    def _leave(self, before: dict[tuple[str, tuple[str, ...]], float | Distribution]) -> None:
-        """Take what is no more out of the sums."""
-        for name, labels in before.keys() - self._told.keys():
-            instrument = _instruments[name]
-            if getattr(instrument, "_multiprocess_mode", "") == "livesum":
-                _child(instrument, labels).set(0)
+
+_Key = tuple[Metric, tuple[str, ...]]
+
+_NEUTRAL = {Together.SUM: 0.0, Together.MOST: 0.0, Together.LEAST: inf}
+"""What leaves the other workers' value as it is; no score or state is below zero."""
 
 
 def _write(sample: Sample, before: float | Distribution | None) -> None:
@@ -283,23 +271,21 @@ def _child(instrument: Any, labels: tuple[str, ...]) -> Any:
 def _instrument(metric: Metric) -> Any:
     from prometheus_client import Counter, Gauge, Histogram
 
-    with _making:
-        if metric.name not in _instruments:
-            what: dict[str, Any] = {"labelnames": metric.labels, "registry": None}
-            match metric.kind:
-                case Kind.COUNTER:
-                    made: Any = Counter(metric.name, metric.text, **what)
-                case Kind.GAUGE:
-                    mode: Any = f"live{metric.together}"
-                    made = Gauge(metric.name, metric.text, multiprocess_mode=mode, **what)
-                case Kind.HISTOGRAM:
-                    made = Histogram(metric.name, metric.text, buckets=BUCKETS, **what)
-            _instruments[metric.name] = made
-        return _instruments[metric.name]
+    if metric.name not in _instruments:
+        what: dict[str, Any] = {"labelnames": metric.labels, "registry": None}
+        match metric.kind:
+            case Kind.COUNTER:
+                made: Any = Counter(metric.name, metric.text, **what)
+            case Kind.GAUGE:
+                mode: Any = f"live{metric.together}"
+                made = Gauge(metric.name, metric.text, multiprocess_mode=mode, **what)
+            case Kind.HISTOGRAM:
+                made = Histogram(metric.name, metric.text, buckets=BUCKETS, **what)
+        _instruments.setdefault(metric.name, made)
+    return _instruments[metric.name]
 
 
-_instruments: dict[str, Any] = {}
-_making = Lock()
+_instruments: dict[str, Any] = {}  # a file has a name's value once for a process
 
 
 def _bury(shared: Path) -> None:
@@ -321,8 +307,6 @@ def _bury(shared: Path) -> None:
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # another user's runs, too
     return True

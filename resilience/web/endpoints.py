@@ -18,8 +18,8 @@ DEGRADATION = "/degradation"
 PROBES = (HEALTH, LIVE, READY)
 METRICS = "/metrics"
 """Where the settings say so; else it is the app's own."""
-PATHS = (*PROBES, DEGRADATION)
-"""All other paths of ours; requests for ours are none of the app's users."""
+NAMES = {"health": HEALTH, "live": LIVE, "ready": READY, "degradation": DEGRADATION}
+"""All others, `{name: path}`."""
 ADMIN = "/resilience/"
 """Below it are the dashboard and its API."""
 METHODS = ("GET", "HEAD")
@@ -46,7 +46,7 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
         actor: tells who asks and may see details, or None; only called where that matters, so
             that a probe never waits for a session or a user to be loaded.
     """
-    if path.startswith(ADMIN) or not is_ours(path, settings):
+    if path not in named(settings).values():
         return None
     leave_out()
     if method not in METHODS:
@@ -64,18 +64,15 @@ def answer(  # noqa: PLR0917 - a request in the order it is written
 
 
 def is_ours(path: str, settings: WebSettings) -> bool:
-    """Tell whether a path below the app's root is one of ours."""
-    return settings.endpoints and (
-        path in PATHS or path.startswith(ADMIN) or (settings.metrics and path == METRICS)
-    )
+    """Tell whether a path below the app's root is one of ours, and none of the app's users'."""
+    return settings.endpoints and (path.startswith(ADMIN) or path in named(settings).values())
 
 
 def named(settings: WebSettings) -> dict[str, str]:
     """Return the endpoints that an app serves, `{name: path}`."""
     if not settings.endpoints:
         return {}
-    found = {"health": HEALTH, "live": LIVE, "ready": READY, "degradation": DEGRADATION}
-    return {**found, "metrics": METRICS} if settings.metrics else found
+    return {**NAMES, "metrics": METRICS} if settings.metrics else NAMES
 
 
 def leave_out() -> None:

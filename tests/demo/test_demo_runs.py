@@ -124,7 +124,7 @@ def test_a_rush_is_served_without_extras_and_all_orders_are_taken(start: Start) 
     assert (status, told["sound"], told["problems"]) == (0, True, [])
     assert ours["calm"]["extras_share"] > 0.9
     assert ours["settled"]["orders_taken_share"] >= 0.9
-    assert 0.02 < ours["settled"]["extras_share"] < 0.9  # how many depends on the machine
+    assert 0.15 < ours["settled"]["extras_share"] < 0.9
     assert ours["settled"]["p95_seconds"] * 2 < theirs["settled"]["p95_seconds"]
     assert ours["end"]["extras_share"] > ours["settled"]["extras_share"]
     assert ours["end"]["turned_away"] == theirs["settled"]["turned_away"] == 0

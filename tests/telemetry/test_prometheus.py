@@ -125,6 +125,17 @@ def test_a_registry_tells_of_one_system(registered: System) -> None:
         prometheus.register(System(), own)
 
 
+def test_metrics_are_of_the_system_that_is_asked(registered: System) -> None:
+    """Whichever other one the client's registry has."""
+    other = System()
+    other.circuits.get("stock")
+
+    told = asked(other, metrics=True)
+
+    assert ("stock" in told, "payments" in told, "python_info" in told) == (True, False, True)
+    assert told.count("# TYPE resilience_circuit_state ") == 1
+
+
 def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the app is set up, not when the first scrape comes."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
@@ -148,6 +159,46 @@ def test_the_folder_that_workers_share_has_to_be_there(
 
 
 # -- several workers --------------------------------------------------------------------------
+
+A_WORKER = """
+from resilience import System
+from resilience.telemetry import prometheus
+from resilience.testing import ManualClock
+
+clock = ManualClock()
+system = System(clock=clock)
+prometheus.register(system)
+prometheus.register(system)
+for _ in range(3):
+    system.circuits.get("payments").call(int)
+system.health.check("db", lambda: False, component="database")
+system.tick()
+clock.advance(2.5)
+system.tick()
+before, _ = prometheus.text(system, "")
+system.health.remove("db")
+clock.advance(2.5)
+system.tick()
+after, _ = prometheus.text(system, "")
+print(before.decode(), after.decode(), sep="---", end="")
+"""
+
+
+def test_a_worker_writes_what_it_is_at(tmp_path: Path) -> None:
+    """Once, however often it is registered; and takes back what is no more."""
+    run = subprocess.run(
+        [sys.executable, "-c", A_WORKER],
+        env={**os.environ, prometheus.SHARED: str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after = (read(each) for each in run.stdout.split("---"))
+
+    assert before[CALLS, "payments", "success"] == after[CALLS, "payments", "success"] == 3
+    down, score = ("resilience_component_status", "database", "fail"), "resilience_component_score"
+    assert (before[down], before[score, "database"]) == (1, 0)
+    assert (after[down], after[score, "database"]) == (0, float("inf"))
 
 
 def sums(server: AppServer) -> dict[tuple[str, ...], float]:

@@ -8,7 +8,7 @@ from resilience import Feature, Rule, System
 from resilience.settings import WebSettings
 from resilience.testing import ManualClock
 from resilience.web.answers import Answer
-from resilience.web.endpoints import PATHS, answer
+from resilience.web.endpoints import NAMES, answer
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def test_other_paths_are_left_to_the_app(system: System, path: str) -> None:
     assert answer(system, WebSettings(), "GET", path, {}, unasked) is None
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", NAMES.values())
 def test_endpoints_can_be_switched_off(system: System, path: str) -> None:
     """Then every path is the app's."""
     assert answer(system, WebSettings(endpoints=False), "GET", path, {}, unasked) is None
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", NAMES.values())
 @pytest.mark.parametrize("method", ["POST", "OPTIONS", "TRACE", "get", ""])
 def test_other_methods_are_refused(system: System, path: str, method: str) -> None:
     """With what is allowed, and nothing to cache."""
